@@ -1,0 +1,55 @@
+/*
+ * http: one request with libcurl, with every cap set: time, size, redirects (none), protocols (http
+ * and https only). Used by the agent's fetching child and the CLI. firebreakd never fetches.
+ */
+#ifndef FIREBREAK_NET_HTTP_H
+#define FIREBREAK_NET_HTTP_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+struct http_client; /* keeps its connection open between requests; one thread */
+
+struct http_options {
+    const char *base_url; /* "https://host:port", no trailing slash needed; copied */
+    const char *ca_file;  /* NULL: the system's */
+    const char *proxy;    /* NULL: the environment's */
+    int64_t timeout_ms;   /* whole request; 0: 30,000 */
+    int64_t max_bytes_s;  /* bandwidth cap; 0: none */
+};
+
+int http_client_new(const struct http_options *o, struct http_client **ret, struct err *err);
+void http_client_free(struct http_client *c);
+DEFINE_CLEANUP(struct http_client *, http_client_free)
+
+struct http_request {
+    const char *method;         /* "GET" */
+    const char *path;           /* "/api/v1/checkin"; appended to base_url */
+    const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
+    const char *bearer;         /* token for Authorization, NULL: none */
+    const void *body;           /* NULL: none */
+    size_t body_len;
+};
+
+struct http_response {
+    int status;
+    struct buf body; /* the caller inits it with the cap and releases it */
+    char etag[128];
+    int64_t retry_after_s; /* -1: none */
+};
+
+/* 0 for any HTTP answer. ERR_UNREACHABLE (no connection, TLS refused), ERR_TIMEOUT,
+ * ERR_TOO_LARGE. */
+int http_do(struct http_client *c, const struct http_request *rq, struct http_response *rs,
+            struct err *err);
+
+/* GET into a file descriptor, appending from `offset` (Range); for blobs. ERR_NOT_FOUND on 404. */
+int http_get_fd(struct http_client *c, const char *path, int fd, int64_t offset, int64_t cap_bytes,
+                struct err *err);
+
+/* Turn an answer >= 400 into err: reads the RFC 9457 problem (slug -> code, detail, remedy). */
+int http_problem(const struct http_response *rs, const char *what, struct err *err);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * key: public keys as TUF names them (specification 1.0.34, section 4.2), and signers.
+ *
+ * Key types: ed25519 (public: 64 hex digits) and ecdsa with scheme ecdsa-sha2-nistp256 (public: PEM
+ * SubjectPublicKeyInfo; signatures DER in hex, SHA-256). The key id is the SHA-256 of the canonical
+ * form of the key object.
+ */
+#ifndef FIREBREAK_KEY_H
+#define FIREBREAK_KEY_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/err.h"
+
+#define KEY_ID_LEN  64
+#define KEY_SIG_MAX 1024 /* most hex digits in a signature */
+
+struct key; /* a public key */
+
+/* From a TUF key object. ERR_INVALID for unknown types; *ret owned by the caller. */
+int key_from_json(const json_t *o, struct key **ret, struct err *err);
+json_t *key_to_json(const struct key *k); /* new reference */
+void key_free(struct key *k);
+DEFINE_CLEANUP(struct key *, key_free)
+
+/* SHA-256 of the canonical key object, 64 hex digits; lives as long as k. */
+const char *key_id(const struct key *k);
+
+/* True (1) if sig_hex is a valid signature of data. Malformed signatures are just invalid. */
+int key_verify(const struct key *k, const void *data, size_t len, const char *sig_hex);
+
+/* True if both are the same public key, whatever their ids. */
+int key_same(const struct key *a, const struct key *b);
+
+/* A private key that signs. Kinds by reference: a path to a PKCS#8 PEM file (encrypted or not),
+ * "cmd:PATH" (a program that gets the bytes on standard input and prints the signature in hex;
+ * asked with the argument "public" for its TUF key object), "pkcs11:URI" (through OpenSSL's
+ * provider or engine). passphrase may be NULL. */
+struct signer;
+int signer_open(const char *ref, const char *passphrase, struct signer **ret, struct err *err);
+void signer_free(struct signer *s);
+DEFINE_CLEANUP(struct signer *, signer_free)
+const struct key *signer_key(const struct signer *s);
+int signer_sign(const struct signer *s, const void *data, size_t len, char ret_hex[KEY_SIG_MAX + 1],
+                struct err *err);
+
+/* Make a new key pair and write it to path (0600, durable): encrypted PKCS#8 (scrypt or PBKDF2,
+ * AES-256) with a passphrase, plain where it is NULL. keytype "ed25519" or "ecdsa". *ret_pub may be
+ * NULL. */
+int key_generate(const char *keytype, const char *path, const char *passphrase,
+                 struct key **ret_pub, struct err *err);
+
+#endif

@@ -1,0 +1,2 @@
+# unit tests of schema/
+fb_unit(base fb_base)
