@@ -1,0 +1,82 @@
+/*
+ * policy: how a rollout proceeds (GATE.md), as plain data. Policies are files under
+ * canary/policies/, named, versioned, editable and checked; policy_file.h reads them. All durations
+ * of the file are seconds and may be fractions, so that tests and demonstrations shrink them; here
+ * they are milliseconds.
+ */
+#ifndef FIREBREAK_POLICY_H
+#define FIREBREAK_POLICY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define POLICY_NAME_MAX  32
+#define POLICY_MAX_RINGS 8
+
+/* X(NAME, text, halt weight w_metric, first tick of resolution: intervals after the trial) */
+#define METRIC_TABLE(X)                                                                            \
+    X(SF, "SF", 0.30, 5)  /* first check-in after admission missing */                             \
+    X(SA, "SA", 0.15, 7)  /* silence */                                                            \
+    X(SL, "SL", 0.20, 17) /* long silence */                                                       \
+    X(RB, "RB", 0.05, 17) /* reboot not survived */                                                \
+    X(CR, "CR", 0.30, 4)  /* crash */
+
+enum metric {
+#define X(name, text, weight, lag) METRIC_##name,
+    METRIC_TABLE(X)
+#undef X
+        N_METRICS
+};
+const char *metric_name(enum metric m);
+
+enum ring_kind {
+    RING_CANARY, /* the canary group: a random half is admitted, the other half is its control */
+    RING_COUNT,  /* this many devices, or share_ppm of the fleet if that is fewer */
+    RING_SHARE   /* this share of the fleet */
+};
+
+struct policy_ring {
+    enum ring_kind kind;
+    int64_t count;
+    int64_t share_ppm;
+    int64_t bake_ms;       /* after the ring is full; the last ring's is 0 */
+    double rho_cr, rho_sl; /* non-inferiority margins to leave this ring; 0: none asked */
+};
+
+enum underpowered_rule { UNDERPOWERED_BAKE, UNDERPOWERED_APPROVE };
+
+struct policy {
+    char name[POLICY_NAME_MAX];
+    int64_t version;
+    int64_t fast_tick_ms; /* until the RING_COUNT ring is full (standard: 10 s) */
+    int64_t tick_ms;      /* afterwards (60 s) */
+    struct policy_ring rings[POLICY_MAX_RINGS];
+    int n_rings;
+    enum underpowered_rule underpowered;
+    double alpha;      /* any false halt by the e-tests; 1e-3 */
+    double alpha_warn; /* 0.05 */
+    double tau;        /* benign SF rate allowed for; 5e-4 */
+    double tau_rb;     /* benign direct evidence per admission; 2e-4 */
+    int64_t n_adv;     /* hostile devices to withstand; min(this, floor(0.1 % of the fleet)) */
+    int64_t n0;        /* first admissions; 4 */
+    double growth_fast, growth; /* g: 1.5 with fast ticks, 2 afterwards */
+    int64_t max_admissions_s;   /* 2,500 */
+    int64_t stuck_ticks;        /* probe after so many ticks without admission; 6 */
+    int64_t small_fleet;        /* below: pacing, caps and draws fleet-wide; 5,000 */
+    int64_t direct_window_ms;   /* direct evidence counts so long after the switch; 60 min */
+    int64_t slow_window_ms;     /* H_c(15 min ago) */
+    int64_t fresh_wake_ms;      /* devices awake for less form strata of their own; 15 min */
+    int64_t stage_wait_ticks;   /* wait so long for devices still staging when a threshold is due */
+    int64_t budget_s;           /* check-ins a second to track; 10,000 */
+    int64_t holdout_ppm;        /* held back as control; 0 */
+    int64_t holdout_ms;
+};
+
+/* The standard policy's numbers (rings included). */
+void policy_standard(struct policy *ret);
+
+/* NULL, or why it cannot work ("ring 3 (1 %) does not grow over ring 2"). Static or in `ret_why`.
+ */
+const char *policy_check(const struct policy *p, char *ret_why, unsigned long size);
+
+#endif
