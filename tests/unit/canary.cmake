@@ -1,1 +1,2 @@
 # unit tests of canary/
+fb_unit(eprocess fb_canary)
