@@ -1,0 +1,24 @@
+/*
+ * audit: who did what and why, hash-chained from the first row: hash = SHA-256 of the canonical
+ * JSON of the row without "hash"; prev is the row's before it (64 zeros for the first).
+ */
+#ifndef FIREBREAK_SERVER_AUDIT_H
+#define FIREBREAK_SERVER_AUDIT_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+
+struct server;
+struct store_batch;
+
+/* Chain head read from the store at start. */
+int audit_open(struct server *s, struct audit **ret, struct err *err);
+void audit_free(struct audit *a);
+
+/* Append one row to the batch. Under the site lock, so that order and chain agree. detail: JSON
+ * object or NULL, not stolen. actor: an operator's name, "gate", "server". */
+int audit_add(struct server *s, struct store_batch *b, const char *actor, const char *action,
+              const char *subject, const json_t *detail);
+
+#endif
