@@ -39,7 +39,8 @@ typedef void *(*conf_section_fn)(void *target, const char *section, const char *
 
 /* Read path into target. Rows end with one without key. Top rows not given get their initial
  * value; so do a named section's rows when conf_section_fn first returns its struct. section_fn
- * may be NULL. */
+ * may be NULL. target is zeroed by the caller, and conf_release'd also after a failure. Called by
+ * main before threads start (libinih's settings are process-wide). */
 int conf_read(const char *path, const struct conf_row *rows, void *target,
               conf_section_fn section_fn, struct err *err);
 

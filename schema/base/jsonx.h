@@ -16,8 +16,9 @@
  * *ret_: owned by the caller. */
 int jsonx_parse(const char *data, size_t len, size_t cap, json_t **ret, struct err *err);
 
-/* Members of an object. `what` names the document in errors. Borrowed results. Values outside the
- * stated limits are ERR_INVALID. */
+/* Members of an object. `what` names the document in errors, and after ": " the path of the object
+ * within it ("manifest: files[3]"). Borrowed results. Values outside the stated limits are
+ * ERR_INVALID. */
 int jsonx_string(const json_t *o, const char *what, const char *key, size_t max_len,
                  const char **ret, struct err *err);
 /* Copied into a field of `size` bytes (so at most size-1 long); no control characters. */
@@ -32,8 +33,7 @@ int jsonx_array(const json_t *o, const char *what, const char *key, size_t max_i
 /* 64 lowercase hexadecimal digits, copied. */
 int jsonx_sha256(const json_t *o, const char *what, const char *key, char ret[65], struct err *err);
 
-/* Fails unless "_type" is `type` (and, where format > 0, "format" or "version" key named by
- * `format_key` equals it). */
+/* Fails unless "_type" is `type`. */
 int jsonx_type(const json_t *o, const char *what, const char *type, struct err *err);
 
 /* True if key is present and not null. */
