@@ -22,11 +22,15 @@ struct key; /* a public key */
 
 /* From a TUF key object. ERR_INVALID for unknown types; *ret owned by the caller. */
 int key_from_json(const json_t *o, struct key **ret, struct err *err);
+/* The same, known by the id that a metadata file's table of keys gives it: TUF permits any id
+ * there. NULL: the key's own id. */
+int key_from_json_as(const json_t *o, const char *id, struct key **ret, struct err *err);
 json_t *key_to_json(const struct key *k); /* new reference */
 void key_free(struct key *k);
 DEFINE_CLEANUP(struct key *, key_free)
 
-/* SHA-256 of the canonical key object, 64 hex digits; lives as long as k. */
+/* SHA-256 of the canonical key object, 64 hex digits (or the id given to key_from_json_as); lives
+ * as long as k. */
 const char *key_id(const struct key *k);
 
 /* True (1) if sig_hex is a valid signature of data. Malformed signatures are just invalid. */
