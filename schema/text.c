@@ -1,0 +1,116 @@
+/* text: see text.h. */
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+size_t text_utf8(const char *s, uint32_t *ret_cp)
+{
+    static const struct {
+        uint8_t mask, lead;
+        uint32_t lowest; /* code points below it have a shorter form */
+    } forms[] = {{0x80, 0x00, 1}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
+    const uint8_t *p = (const uint8_t *)s;
+
+    for (size_t n = 0; n < sizeof forms / sizeof forms[0]; n++) {
+        uint32_t cp = p[0] & (uint8_t)~forms[n].mask;
+
+        if ((p[0] & forms[n].mask) != forms[n].lead)
+            continue;
+        for (size_t i = 1; i <= n; i++) {
+            if ((p[i] & 0xc0) != 0x80)
+                return 0;
+            cp = cp << 6 | (p[i] & 0x3f);
+        }
+        if (cp < forms[n].lowest || cp > 0x10ffff || (cp >= 0xd800 && cp <= 0xdfff))
+            return 0;
+        *ret_cp = cp;
+        return n + 1;
+    }
+    return 0;
+}
+
+int text_is_control(uint32_t cp)
+{
+    return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f);
+}
+
+char *text_clean(const char *s, size_t max_bytes)
+{
+    size_t len = strnlen(s, max_bytes);
+    char *out = malloc(len + 1);
+    size_t n = 0;
+
+    if (!out)
+        return NULL;
+    while (n < len) {
+        uint32_t cp = 0;
+        size_t k = text_utf8(s + n, &cp);
+
+        if (n + k > len)
+            break;
+        if (k == 0 || (text_is_control(cp) && cp != '\n' && cp != '\t')) {
+            k = k ? k : 1;
+            memset(out + n, '?', k);
+        } else {
+            memcpy(out + n, s + n, k);
+        }
+        n += k;
+    }
+    out[n] = '\0';
+    return out;
+}
+
+int text_shown(const char *s, size_t max_bytes)
+{
+    size_t n = strnlen(s, max_bytes);
+
+    while (n > 0 && (s[n] & 0xc0) == 0x80)
+        n--;
+    return (int)n;
+}
+
+static bool is_alnum(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Length of the word at s, 0: none. */
+static size_t word_len(const char *s)
+{
+    size_t n = 0;
+
+    if (!is_alnum(s[0]))
+        return 0;
+    while (is_alnum(s[n]) || (s[n] && strchr("._+-", s[n])))
+        n++;
+    return n;
+}
+
+int text_word_check(const char *s, struct err *err)
+{
+    size_t n = word_len(s);
+
+    if (n == 0 || s[n])
+        return err_set(err, ERR_INVALID,
+                       "'%.*s' is not a word of letters, digits and '._+-' that begins with a "
+                       "letter or digit",
+                       text_shown(s, 100), s);
+    return 0;
+}
+
+int text_cohort_check(const char *s, struct err *err)
+{
+    size_t n = word_len(s);
+
+    if (n && s[n] == '/') {
+        size_t label = word_len(s + n + 1);
+
+        n = label ? n + 1 + label : 0;
+    }
+    if (n == 0 || s[n])
+        return err_set(err, ERR_INVALID, "'%.*s' is not a cohort, as in \"linux-debian-12\"",
+                       text_shown(s, 100), s);
+    return 0;
+}
