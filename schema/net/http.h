@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 
 struct http_client; /* keeps its connection open between requests; one thread */
@@ -15,8 +16,8 @@ struct http_client; /* keeps its connection open between requests; one thread */
 struct http_options {
     const char *base_url; /* "https://host:port", no trailing slash needed; copied */
     const char *ca_file;  /* NULL: the system's */
-    const char *proxy;    /* NULL: the environment's */
-    int64_t timeout_ms;   /* whole request; 0: 30,000 */
+    const char *proxy;    /* NULL: the environment's; "": none */
+    int64_t timeout_ms;   /* whole request; 0: 30,000. http_get_fd adds its cap at max_bytes_s */
     int64_t max_bytes_s;  /* bandwidth cap; 0: none */
 };
 
@@ -41,11 +42,14 @@ struct http_response {
 };
 
 /* 0 for any HTTP answer. ERR_UNREACHABLE (no connection, TLS refused), ERR_TIMEOUT,
- * ERR_TOO_LARGE. */
+ * ERR_TOO_LARGE. ERR_INSECURE where a bearer token would go to another machine over plain http. */
 int http_do(struct http_client *c, const struct http_request *rq, struct http_response *rs,
             struct err *err);
 
-/* GET into a file descriptor, appending from `offset` (Range); for blobs. ERR_NOT_FOUND on 404. */
+/* GET into a file descriptor, appending from `offset` (Range); for blobs. A server without ranges
+ * sends the whole, which then replaces what was there. `cap_bytes` bounds the whole file. What came
+ * before a failure stays for resuming. ERR_NOT_FOUND on 404, ERR_CONFLICT where the server has
+ * nothing past `offset` (truncate and start over). */
 int http_get_fd(struct http_client *c, const char *path, int fd, int64_t offset, int64_t cap_bytes,
                 struct err *err);
 
