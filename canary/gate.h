@@ -10,30 +10,9 @@
 
 #include "eprocess.h"
 #include "policy.h"
+#include "topology.h"
 
-#define GATE_MAX_COHORTS 64
-#define GATE_MAX_OS      8
-#define GATE_MAX_NODES   (1 + GATE_MAX_OS + GATE_MAX_COHORTS)
-#define GATE_NAME_MAX    96
-#define GATE_REASON_MAX  240
-
-/* The fleet's shape when the rollout starts. Node 0 is the fleet, then OS families, then cohorts.
- * A cohort first seen later takes a free row (size counts from then). */
-struct topology {
-    int n_os;
-    char os[GATE_MAX_OS][24];
-    int n_cohorts;
-    struct topology_cohort {
-        char name[GATE_NAME_MAX];
-        int os;       /* index into os */
-        int64_t size; /* devices of the fleet in it */
-    } cohorts[GATE_MAX_COHORTS];
-};
-int topology_nodes(const struct topology *t);
-int64_t topology_fleet(const struct topology *t);
-int topology_node_size(const struct topology *t, int node, int64_t *ret_size);
-/* "fleet", the OS family's or the cohort's name. */
-const char *topology_node_name(const struct topology *t, int node);
+#define GATE_REASON_MAX 240
 
 /* What tells treated and control of one stratum and tick apart from other ones. */
 enum stratum {
@@ -115,8 +94,6 @@ int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
 /* -ln(alpha w_node w_metric). */
 double gate_threshold(const struct policy *p, const struct topology *t, int node, enum metric m,
                       double alpha);
-/* h: smallest with P(Bin(n_adv, share) > h) <= 1e-4. */
-int64_t gate_tolerance(int64_t n_adv, double share);
 /* Largest D that is not yet a halt. */
 int64_t gate_direct_limit(const struct policy *p, const struct topology *t, int node,
                           int64_t admitted, double control_crash);

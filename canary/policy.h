@@ -28,6 +28,10 @@ enum metric {
         N_METRICS
 };
 const char *metric_name(enum metric m);
+/* w_metric: the metric's share of the error; all of them sum to 1. */
+double metric_weight(enum metric m);
+/* Ticks from the trial to its batch. */
+int metric_lag_ticks(enum metric m);
 
 enum ring_kind {
     RING_CANARY, /* the canary group: a random half is admitted, the other half is its control */
@@ -74,6 +78,9 @@ struct policy {
 
 /* The standard policy's numbers (rings included). */
 void policy_standard(struct policy *ret);
+
+/* "the canary group", "2,000 devices", "10 %" */
+void policy_ring_name(const struct policy_ring *ring, char *ret, unsigned long size);
 
 /* NULL, or why it cannot work ("ring 3 (1 %) does not grow over ring 2"). Static or in `ret_why`.
  */

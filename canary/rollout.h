@@ -6,6 +6,7 @@
 #ifndef FIREBREAK_ROLLOUT_H
 #define FIREBREAK_ROLLOUT_H
 
+#include "draws.h"
 #include "gate.h"
 #include "policy.h"
 
@@ -97,8 +98,5 @@ int rollout_tick(struct rollout *r, const struct rollout_facts *f, struct rollou
 
 /* A cohort first seen during the rollout; its index, or -1 when the table is full. */
 int rollout_add_cohort(struct rollout *r, const char *name, const char *os);
-
-/* The k-th lowest (k from 1) of n draws; reorders them. n > 0, 1 <= k <= n. */
-uint64_t draws_kth(uint64_t *draws, int64_t n, int64_t k);
 
 #endif

@@ -1,0 +1,386 @@
+#include "gate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "text.h"
+#include "tolerance.h"
+
+#define ADVERSARY_PPM     1000 /* n_adv is at most this share of the fleet */
+#define CALM_PERCENT      2    /* failed trials of a tick above which it proves nothing */
+#define PAUSE_SHARE       0.02
+#define PAUSE_EPS         0.01
+#define PAUSE_MIN_SILENT  5
+#define PAUSE_CLEAN_TICKS 5
+#define DIRECT_EPS        1e-3
+#define CONTROL_FACTOR    1.5 /* of the controls' crash hazard, in L */
+
+static const char *const verdict_names[] = {
+    [VERDICT_WAIT] = "wait",   [VERDICT_PROMOTE] = "promote", [VERDICT_WARN] = "warn",
+    [VERDICT_PAUSE] = "pause", [VERDICT_ASK] = "ask",         [VERDICT_HALT] = "halt",
+};
+
+static const char *const stratum_names[N_STRATA] = {
+    [STRATUM_MAIN] = "main",
+    [STRATUM_LATE] = "late",
+    [STRATUM_FRESH] = "fresh",
+    [STRATUM_CANARY] = "canary",
+};
+
+/* "3 of 3 treated ..." */
+static const char *const failure_words[N_METRICS] = {
+    [METRIC_SF] = "silent",          [METRIC_SA] = "fell silent",
+    [METRIC_SL] = "silent for long", [METRIC_RB] = "not back from a reboot",
+    [METRIC_CR] = "crashed",
+};
+
+const char *verdict_name(enum verdict v)
+{
+    return verdict_names[v];
+}
+
+const char *stratum_name(enum stratum s)
+{
+    return stratum_names[s];
+}
+
+void gate_init(struct gate *g)
+{
+    memset(g, 0, sizeof(*g));
+    for (int m = 0; m < N_METRICS; m++)
+        for (int node = 0; node < GATE_MAX_NODES; node++)
+            eprocess_init(&g->e[m][node]);
+}
+
+double gate_threshold(const struct policy *p, const struct topology *t, int node, enum metric m,
+                      double alpha)
+{
+    (void)p;
+    return -log(alpha * topology_node_weight(t, node) * metric_weight(m));
+}
+
+static int64_t hostile_devices(const struct policy *p, const struct topology *t)
+{
+    int64_t most = topology_fleet(t) / (1000000 / ADVERSARY_PPM);
+
+    return p->n_adv < most ? p->n_adv : most;
+}
+
+static int64_t node_total(const struct topology *t, int node, const int64_t *per_cohort)
+{
+    int64_t sum = 0;
+
+    for (int c = 0; c < t->n_cohorts; c++)
+        if (topology_in_node(t, node, c))
+            sum += per_cohort[c];
+    return sum;
+}
+
+/* h(x), x the node's admitted share. */
+static int64_t node_tolerance(const struct policy *p, const struct topology *t, int node,
+                              int64_t admitted)
+{
+    int64_t size = 0;
+
+    if (topology_node_size(t, node, &size) < 0 || size == 0)
+        return 0;
+    return tolerance_hostile(hostile_devices(p, t), (double)admitted / (double)size);
+}
+
+int64_t gate_direct_limit(const struct policy *p, const struct topology *t, int node,
+                          int64_t admitted, double control_crash)
+{
+    return node_tolerance(p, t, node, admitted) +
+           tolerance_poisson(p->tau_rb * (double)admitted + control_crash, DIRECT_EPS);
+}
+
+static bool batch_is_sane(const struct batch *b, const struct topology *t)
+{
+    return (int)b->metric >= 0 && b->metric < N_METRICS && b->cohort >= 0 &&
+           b->cohort < t->n_cohorts && (int)b->stratum >= 0 && b->stratum < N_STRATA &&
+           b->f_t >= 0 && b->f_t <= b->n_t && b->f_c >= 0 && b->f_c <= b->n_c;
+}
+
+static bool facts_are_sane(const struct gate_facts *f, const struct topology *t)
+{
+    for (int i = 0; i < f->n_batches; i++)
+        if (!batch_is_sane(&f->batches[i], t))
+            return false;
+    for (int c = 0; c < t->n_cohorts; c++)
+        if (f->admitted[c] < 0 || f->direct[c] < 0 || f->soaking[c] < 0 || f->controls[c] < 0 ||
+            f->control_crashes[c] < 0 || f->control_crashes[c] > f->controls[c])
+            return false;
+    return f->n_batches >= 0 && f->silent_controls >= 0 && f->silent_controls <= f->tick_controls &&
+           f->silent_groups >= 0 && f->groups >= 0;
+}
+
+/* What one tick adds to a node. */
+struct node_tick {
+    bool any;
+    double log_e[N_OMEGA];
+    struct gate_sums sums;
+};
+
+static void node_tick_add(struct node_tick *n, const struct batch *b, const double log_e[N_OMEGA])
+{
+    n->any = true;
+    for (int j = 0; j < N_OMEGA; j++)
+        n->log_e[j] += log_e[j];
+    n->sums.n_t += b->n_t;
+    n->sums.f_t += b->f_t;
+    n->sums.n_c += b->n_c;
+    n->sums.f_c += b->f_c;
+}
+
+/* The first failures of a node are forgiven, ln omega each: as many as hostile devices could
+ * contribute, and for SF what the benign rate explains. */
+static void forgive(struct gate *g, const struct policy *p, const struct topology *t,
+                    const struct gate_facts *f, enum metric m, int node, struct node_tick *n)
+{
+    int64_t allowed = node_tolerance(p, t, node, node_total(t, node, f->admitted));
+    int64_t now;
+
+    if (m == METRIC_SF) {
+        g->fresh_sf[node] += n->sums.n_t;
+        allowed += tolerance_benign(p->tau, g->fresh_sf[node]);
+    }
+    now = allowed - g->forgiven[m][node];
+    if (now > n->sums.f_t)
+        now = n->sums.f_t;
+    if (now <= 0)
+        return;
+    g->forgiven[m][node] += now;
+    for (int j = 0; j < N_OMEGA; j++)
+        n->log_e[j] -= (double)now * log(eprocess_omega[j]);
+}
+
+static void take_node(struct gate *g, enum metric m, int node, const struct node_tick *n)
+{
+    struct gate_sums *s = &g->sums[m][node];
+
+    s->n_t += n->sums.n_t;
+    s->f_t += n->sums.f_t;
+    s->n_c += n->sums.n_c;
+    s->f_c += n->sums.f_c;
+    g->log_e[m][node] = eprocess_add(&g->e[m][node], n->log_e);
+}
+
+/* Margins of one metric: what the tick proves, and what it had proved with no treated failure. */
+static void take_margins(struct gate *g, const struct policy *p, const struct gate_facts *f,
+                         enum metric m, const struct gate_sums *tick)
+{
+    double *ni = m == METRIC_CR ? g->ni_cr : g->ni_sl;
+    double *best = m == METRIC_CR ? g->ni_best_cr : g->ni_best_sl;
+
+    if ((tick->f_t + tick->f_c) * 100 > (tick->n_t + tick->n_c) * CALM_PERCENT)
+        return;
+    for (int r = 0; r < p->n_rings; r++) {
+        double rho = m == METRIC_CR ? p->rings[r].rho_cr : p->rings[r].rho_sl;
+
+        for (int i = 0; i < f->n_batches && rho > 0.0; i++) {
+            const struct batch *b = &f->batches[i];
+
+            if (b->metric != m)
+                continue;
+            ni[r] += batch_log_ni(b->n_t, b->f_t, b->n_c, b->f_c, rho);
+            best[r] += batch_log_ni(b->n_t, 0, b->n_c, b->f_c, rho);
+        }
+    }
+}
+
+/* One metric's batches into its nodes. A batch without controls says nothing. */
+static void take_metric(struct gate *g, const struct policy *p, const struct topology *t,
+                        const struct gate_facts *f, enum metric m)
+{
+    struct node_tick nodes[GATE_MAX_NODES];
+
+    memset(nodes, 0, sizeof(nodes));
+    for (int i = 0; i < f->n_batches; i++) {
+        const struct batch *b = &f->batches[i];
+        double log_e[N_OMEGA];
+        int of[3];
+
+        if (b->metric != m || b->n_t == 0 || b->n_c == 0)
+            continue;
+        batch_log_e(b->n_t, b->f_t, b->n_c, b->f_c, log_e);
+        topology_cohort_nodes(t, b->cohort, of);
+        for (int k = 0; k < 3; k++)
+            node_tick_add(&nodes[of[k]], b, log_e);
+    }
+    if (!nodes[0].any)
+        return;
+    if (m == METRIC_CR || m == METRIC_SL)
+        take_margins(g, p, f, m, &nodes[0].sums);
+    for (int node = 0; node < topology_nodes(t); node++) {
+        if (!nodes[node].any)
+            continue;
+        forgive(g, p, t, f, m, node, &nodes[node]);
+        take_node(g, m, node, &nodes[node]);
+    }
+}
+
+static void take_controls(struct gate *g, const struct topology *t, const struct gate_facts *f)
+{
+    for (int node = 0; node < topology_nodes(t); node++) {
+        int64_t at_risk = node_total(t, node, f->controls);
+        double hazard =
+            at_risk > 0 ? (double)node_total(t, node, f->control_crashes) / (double)at_risk : 0.0;
+
+        g->control_crash[node] += CONTROL_FACTOR * (double)node_total(t, node, f->soaking) * hazard;
+    }
+}
+
+/* True where the controls alone fall silent: telemetry, the network or the world, not the release.
+ */
+static bool controls_are_silent(const struct gate_facts *f)
+{
+    int groups = f->groups >= 2 ? 2 : f->groups;
+
+    return f->silent_controls >= PAUSE_MIN_SILENT && f->silent_groups >= groups &&
+           tolerance_binomial_tail(f->tick_controls, PAUSE_SHARE, f->silent_controls) < PAUSE_EPS;
+}
+
+struct reasons {
+    struct gate_reason *list;
+    int n, max;
+};
+
+static bool comes_before(const struct gate_reason *a, const struct gate_reason *b)
+{
+    if (a->verdict != b->verdict)
+        return a->verdict > b->verdict;
+    if (a->node != b->node)
+        return a->node < b->node;
+    return a->log_e - a->threshold > b->log_e - b->threshold;
+}
+
+/* Keep the worst max. */
+static void reasons_add(struct reasons *r, const struct gate_reason *new)
+{
+    int at = r->n;
+
+    while (at > 0 && comes_before(new, &r->list[at - 1]))
+        at--;
+    if (at == r->max)
+        return;
+    if (r->n < r->max)
+        r->n++;
+    memmove(&r->list[at + 1], &r->list[at], (size_t)(r->n - 1 - at) * sizeof(r->list[0]));
+    r->list[at] = *new;
+}
+
+static void say_test(struct gate_reason *r, const struct topology *t, enum metric m)
+{
+    struct text s = text_in(r->text, sizeof(r->text));
+
+    text_add(&s, "%s %s: ", metric_name(m), topology_node_name(t, r->node));
+    text_count(&s, r->f_t);
+    text_add(&s, " of ");
+    text_count(&s, r->n_t);
+    text_add(&s, " treated %s, ", failure_words[m]);
+    text_count(&s, r->f_c);
+    text_add(&s, " of ");
+    text_count(&s, r->n_c);
+    text_add(&s, " controls; log E %.1f >= %.1f", r->log_e, r->threshold);
+}
+
+static void judge_test(const struct gate *g, const struct policy *p, const struct topology *t,
+                       enum metric m, int node, struct reasons *reasons, bool *ret_halt,
+                       bool *ret_warn)
+{
+    const struct gate_sums *s = &g->sums[m][node];
+    double halt = gate_threshold(p, t, node, m, p->alpha);
+    double warn = gate_threshold(p, t, node, m, p->alpha_warn);
+    struct gate_reason r = {.node = node,
+                            .metric = (int)m,
+                            .log_e = g->log_e[m][node],
+                            .n_t = s->n_t,
+                            .f_t = s->f_t,
+                            .n_c = s->n_c,
+                            .f_c = s->f_c};
+
+    if (!(r.log_e >= warn))
+        return;
+    r.verdict = r.log_e >= halt ? VERDICT_HALT : VERDICT_WARN;
+    r.threshold = r.verdict == VERDICT_HALT ? halt : warn;
+    *(r.verdict == VERDICT_HALT ? ret_halt : ret_warn) = true;
+    say_test(&r, t, m);
+    reasons_add(reasons, &r);
+}
+
+static void judge_direct(const struct gate *g, const struct policy *p, const struct topology *t,
+                         const struct gate_facts *f, int node, struct reasons *reasons,
+                         bool *ret_halt)
+{
+    struct gate_reason r = {.verdict = VERDICT_HALT, .node = node, .metric = -1};
+    struct text s = text_in(r.text, sizeof(r.text));
+    int64_t limit;
+
+    r.f_t = node_total(t, node, f->direct);
+    if (r.f_t == 0)
+        return;
+    r.n_t = node_total(t, node, f->admitted);
+    limit = gate_direct_limit(p, t, node, r.n_t, g->control_crash[node]);
+    if (r.f_t <= limit)
+        return;
+    r.threshold = (double)limit;
+    text_add(&s, "direct evidence %s: ", topology_node_name(t, node));
+    text_count(&s, r.f_t);
+    text_add(&s, " of ");
+    text_count(&s, r.n_t);
+    text_add(&s, " admitted refused or rolled back, blamed on the release; limit ");
+    text_count(&s, limit);
+    *ret_halt = true;
+    reasons_add(reasons, &r);
+}
+
+static void judge_pause(const struct gate *g, const struct gate_facts *f, struct reasons *reasons)
+{
+    struct gate_reason r = {.verdict = VERDICT_PAUSE,
+                            .metric = METRIC_SF,
+                            .n_c = f->tick_controls,
+                            .f_c = f->silent_controls};
+    struct text s = text_in(r.text, sizeof(r.text));
+
+    if (g->pause_ticks == PAUSE_CLEAN_TICKS) {
+        text_add(&s, "telemetry or network, not the release: ");
+        text_count(&s, f->silent_controls);
+        text_add(&s, " of ");
+        text_count(&s, f->tick_controls);
+        text_add(&s, " controls silent in one tick; ");
+    } else {
+        text_add(&s, "controls were silent (telemetry or network); ");
+    }
+    text_add(&s, "nobody is admitted until %d more clean tick%s", g->pause_ticks,
+             g->pause_ticks == 1 ? "" : "s");
+    reasons_add(reasons, &r);
+}
+
+int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
+              const struct gate_facts *f, struct gate_reason *ret, int max,
+              bool ret_halt[GATE_MAX_NODES], bool ret_warn[GATE_MAX_NODES], bool *ret_pause)
+{
+    struct reasons reasons = {.list = ret, .max = max};
+
+    if (!facts_are_sane(f, t))
+        return -1;
+    memset(ret_halt, 0, GATE_MAX_NODES * sizeof(ret_halt[0]));
+    memset(ret_warn, 0, GATE_MAX_NODES * sizeof(ret_warn[0]));
+    for (int m = 0; m < N_METRICS; m++)
+        take_metric(g, p, t, f, (enum metric)m);
+    take_controls(g, t, f);
+    if (controls_are_silent(f))
+        g->pause_ticks = PAUSE_CLEAN_TICKS;
+    else if (g->pause_ticks > 0)
+        g->pause_ticks--;
+
+    for (int node = 0; node < topology_nodes(t); node++) {
+        for (int m = 0; m < N_METRICS; m++)
+            judge_test(g, p, t, (enum metric)m, node, &reasons, &ret_halt[node], &ret_warn[node]);
+        judge_direct(g, p, t, f, node, &reasons, &ret_halt[node]);
+    }
+    *ret_pause = g->pause_ticks > 0;
+    if (*ret_pause)
+        judge_pause(g, f, &reasons);
+    return reasons.n;
+}
