@@ -1,12 +1,31 @@
 /* field: see field.h. */
 #include "field.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hex.h"
 #include "base/jsonx.h"
 #include "text.h"
+
+/* "manifest: files[3]" and "sha256" are shown as "manifest: 'files[3].sha256'", as in jsonx. */
+struct shown {
+    char text[224];
+};
+
+static struct shown show(const char *what, const char *key)
+{
+    const char *path = strstr(what, ": ");
+    struct shown s;
+
+    if (path)
+        snprintf(s.text, sizeof s.text, "%.*s: '%.80s.%.80s'", (int)(path - what), what, path + 2,
+                 key);
+    else
+        snprintf(s.text, sizeof s.text, "%.80s: '%.80s'", what, key);
+    return s;
+}
 
 static int read_text(const json_t *o, const char *what, const struct field *f, char *ret,
                      struct err *err)
@@ -15,7 +34,7 @@ static int read_text(const json_t *o, const char *what, const struct field *f, c
 
     if (r < 0 || !f->check || (f->none && !ret[0]))
         return r;
-    return err_context(err, f->check(ret, err), "%s: '%s'", what, f->key);
+    return err_context(err, f->check(ret, err), "%s", show(what, f->key).text);
 }
 
 static int read_hex(const json_t *o, const char *what, const struct field *f, char *ret,
@@ -32,8 +51,8 @@ static int read_hex(const json_t *o, const char *what, const struct field *f, ch
     if (r < 0)
         return r;
     if (!hex_is(text, f->size - 1))
-        return err_set(err, ERR_INVALID, "%s: '%s' is not %zu lowercase hexadecimal digits", what,
-                       f->key, f->size - 1);
+        return err_set(err, ERR_INVALID, "%s is not %zu lowercase hexadecimal digits",
+                       show(what, f->key).text, f->size - 1);
     memcpy(ret, text, f->size);
     return 0;
 }
@@ -47,8 +66,8 @@ static int read_bytes(const json_t *o, const char *what, const struct field *f, 
     if (r < 0)
         return r;
     if (hex_decode(text, ret, f->size) < 0)
-        return err_set(err, ERR_INVALID, "%s: '%s' is not %zu lowercase hexadecimal digits", what,
-                       f->key, 2 * f->size);
+        return err_set(err, ERR_INVALID, "%s is not %zu lowercase hexadecimal digits",
+                       show(what, f->key).text, 2 * f->size);
     return 0;
 }
 
@@ -68,8 +87,8 @@ static int read_name(const json_t *o, const char *what, const struct field *f, v
             return 0;
         }
     }
-    return err_set(err, ERR_INVALID, "%s: '%s' is not a value that is known: '%.*s'", what, f->key,
-                   text_shown(text, 40), text);
+    return err_set(err, ERR_INVALID, "%s is not a value that is known: '%.*s'",
+                   show(what, f->key).text, text_shown(text, 40), text);
 }
 
 static int read_one(const json_t *o, const char *what, const struct field *f, void *at,
@@ -89,7 +108,7 @@ static int read_one(const json_t *o, const char *what, const struct field *f, vo
     case FIELD_NAME_T:
         return read_name(o, what, f, at, err);
     }
-    return err_set(err, ERR_INTERNAL, "%s: '%s' has no type", what, f->key);
+    return err_set(err, ERR_INTERNAL, "%s has no type", show(what, f->key).text);
 }
 
 int field_read(const json_t *o, const char *what, const struct field *rows, void *target,
@@ -147,15 +166,15 @@ static int check_value(const struct field *f, const char *what, const void *at, 
     if (f->type == FIELD_INT_T) {
         memcpy(&number, at, sizeof number);
         if (number < f->min || number > f->max)
-            return err_set(err, ERR_INVALID, "%s: '%s' is out of range: %lld", what, f->key,
+            return err_set(err, ERR_INVALID, "%s is out of range: %lld", show(what, f->key).text,
                            (long long)number);
     } else if (f->type == FIELD_HEX_T) {
         if (!(f->none && !*(const char *)at) && !hex_is(at, f->size - 1))
-            return err_set(err, ERR_INVALID, "%s: '%s' is not %zu hexadecimal digits", what, f->key,
-                           f->size - 1);
+            return err_set(err, ERR_INVALID, "%s is not %zu hexadecimal digits",
+                           show(what, f->key).text, f->size - 1);
     } else if (f->type == FIELD_TEXT_T) {
         if (f->check && !(f->none && !*(const char *)at))
-            return err_context(err, f->check(at, err), "%s: '%s'", what, f->key);
+            return err_context(err, f->check(at, err), "%s", show(what, f->key).text);
     }
     return 0;
 }
@@ -172,7 +191,7 @@ int field_write(json_t *o, const char *what, const struct field *rows, const voi
             return r;
         v = value_of(f, at);
         if (!v)
-            return err_set(err, ERR_INVALID, "%s: '%s' cannot be written", what, f->key);
+            return err_set(err, ERR_INVALID, "%s cannot be written", show(what, f->key).text);
         r = field_set(o, f->key, v, err);
         if (r < 0)
             return r;
