@@ -60,7 +60,7 @@ static const struct field ready_fields[] = {
 static int read_channel(const json_t *o, const char *what, struct checkin_channel *ret,
                         struct err *err)
 {
-    char where[64];
+    char where[96];
     json_t *ready;
     int r = field_read(o, what, channel_fields, ret, err);
 
@@ -80,7 +80,7 @@ static int read_channels(const json_t *o, struct checkin *c, struct err *err)
     int r = jsonx_array(o, "check-in", "channels", CHECKIN_MAX_CHANNELS, &list, err);
 
     for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
-        char what[40];
+        char what[64];
 
         snprintf(what, sizeof what, "check-in: channels[%zu]", i);
         r = read_channel(json_array_get(list, i), what, &c->channels[i], err);

@@ -38,7 +38,7 @@ static const struct field wait_fields[] = {
 static int read_channel(const json_t *o, const char *what, struct answer_channel *ret,
                         struct err *err)
 {
-    char where[64];
+    char where[96];
     json_t *v = NULL;
     int r = field_read(o, what, channel_fields, ret, err);
 
@@ -63,7 +63,7 @@ static int read_channels(const json_t *o, struct checkin_answer *a, struct err *
     int r = jsonx_array(o, "answer", "channels", CHECKIN_MAX_CHANNELS, &list, err);
 
     for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
-        char what[40];
+        char what[64];
 
         snprintf(what, sizeof what, "answer: channels[%zu]", i);
         a->n_channels = i + 1; /* so that checkin_answer_free finds its permit */

@@ -227,7 +227,7 @@ static int read_files(const json_t *o, struct manifest *m, struct err *err)
     if (!m->files)
         return err_set(err, ERR_NOMEM, "out of memory while reading the manifest");
     json_array_foreach (list, i, item) {
-        char what[40];
+        char what[64];
 
         snprintf(what, sizeof what, "manifest: files[%zu]", i);
         r = read_file(item, what, &m->files[i], err);

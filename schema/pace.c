@@ -48,7 +48,7 @@ int pace_from_json(const json_t *array, struct pace *ret, struct err *err)
     if (!json_is_array(array) || n < 1 || n > PACE_MAX_STEPS)
         return err_set(err, ERR_INVALID, "pace: not a list of 1 to %d steps", PACE_MAX_STEPS);
     for (size_t i = 0; i < n; i++) {
-        char what[32];
+        char what[64];
 
         snprintf(what, sizeof what, "pace: [%zu]", i);
         r = field_read(json_array_get(array, i), what, step_fields, &p.steps[i], err);

@@ -106,7 +106,7 @@ static int read_cohorts(const json_t *o, const char *what, struct plan_rollout *
     if (!ro->cohorts)
         return no_memory(err);
     for (size_t i = 0; i < json_array_size(list); i++) {
-        char where[80];
+        char where[96];
 
         snprintf(where, sizeof where, "%s.cohorts[%zu]", what, i);
         r = field_read(json_array_get(list, i), where, cohort_fields, &ro->cohorts[i], err);
@@ -129,7 +129,7 @@ static int read_rollouts(const json_t *o, struct plan *p, struct err *err)
     for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
         struct plan_rollout *ro = &p->rollouts[i];
         const json_t *item = json_array_get(list, i);
-        char what[40];
+        char what[64];
 
         snprintf(what, sizeof what, "plan: rollouts[%zu]", i);
         p->n_rollouts = i + 1; /* so that plan_free finds what was read of it */
@@ -180,7 +180,7 @@ static int read_recalled(const json_t *o, struct plan *p, struct err *err)
     if (!p->recalled)
         return no_memory(err);
     for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
-        char what[40];
+        char what[64];
 
         snprintf(what, sizeof what, "plan: recalled[%zu]", i);
         p->n_recalled = i + 1;
@@ -200,7 +200,7 @@ static int read_lifted(const json_t *o, struct plan *p, struct err *err)
     if (!p->lifted)
         return no_memory(err);
     for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
-        char what[40];
+        char what[64];
 
         snprintf(what, sizeof what, "plan: lifted[%zu]", i);
         r = field_read(json_array_get(list, i), what, lift_fields, &p->lifted[i], err);

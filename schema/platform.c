@@ -31,7 +31,7 @@ void platform_cohort(const struct platform *p, char ret[COHORT_NAME_MAX])
 
 int platform_read(const json_t *o, const char *what, struct platform *ret, struct err *err)
 {
-    char where[64];
+    char where[96];
     json_t *v;
     int r = jsonx_object(o, what, "platform", &v, err);
 
