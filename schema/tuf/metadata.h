@@ -46,6 +46,14 @@ int metadata_root_keys(const struct metadata *root, const char *role, struct key
 int metadata_delegated_keys(const struct metadata *targets, const char *role, struct key_set *ret,
                             struct err *err);
 
+/* The i-th role that a targets file delegates to, in its order (borrowed); NULL past the last. */
+const char *metadata_delegation(const struct metadata *targets, size_t i);
+
+/* True if the i-th delegation trusts its role with this target path; *ret_terminating then says
+ * whether the search ends with that role. */
+int metadata_delegates(const struct metadata *targets, size_t i, const char *path,
+                       int *ret_terminating);
+
 /* The version that a snapshot (or timestamp) gives for "<name>.json"; length and sha256 are
  * optional there: -1 and "" where absent. ERR_NOT_FOUND. */
 struct meta_ref {
@@ -65,8 +73,7 @@ struct tuf_target {
 int metadata_target(const struct metadata *targets, const char *path, struct tuf_target *ret,
                     struct err *err);
 
-/* True if the delegation `role` object's "paths" trust it with this target path: '*' and '?' do
- * not cross '/'. */
+/* True if a delegation's pattern covers this target path: '*' and '?' do not cross '/'. */
 int metadata_path_matches(const char *pattern, const char *path);
 
 /* Building blocks, each a new "signed" object. expires_s is Unix time. */
