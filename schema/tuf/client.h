@@ -46,15 +46,18 @@ void tuf_client_free(struct tuf_client *c);
 DEFINE_CLEANUP(struct tuf_client *, tuf_client_free)
 
 /* Section 5.3 to 5.6: root chain, timestamp, snapshot, targets. now_s: Unix time at which all of
- * it is judged. 0, or the first failure; the trusted state is then as the specification says. */
+ * it is judged. 0, or the first failure; the stored trusted state is then as the specification
+ * says, and the client finds no targets until the next refresh or load succeeds. */
 int tuf_client_refresh(struct tuf_client *c, int64_t now_s, struct err *err);
 
 /* Load what is trusted without any fetch (expired files still load: an update problem never stops
- * protection). ERR_NOT_FOUND where there has been no complete refresh. */
+ * protection); from then on tuf_client_find does not fetch either. ERR_NOT_FOUND where there has
+ * been no complete refresh. */
 int tuf_client_load(struct tuf_client *c, struct err *err);
 
 /* Section 5.7.1: search targets and its delegations for a target path (loading and verifying
- * delegated roles as needed). ERR_NOT_FOUND. */
+ * delegated roles as needed). ERR_NOT_FOUND. ret->custom stays valid until the next call that may
+ * change the client. */
 int tuf_client_find(struct tuf_client *c, int64_t now_s, const char *path, struct tuf_target *ret,
                     struct err *err);
 

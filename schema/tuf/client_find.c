@@ -1,0 +1,222 @@
+/* client_find: targets and the roles they are delegated to, specification 1.0.34, 5.6.7 and 5.7. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "tuf/client_internal.h"
+
+/* One search. Names are borrowed from metadata that the client keeps. */
+struct search {
+    struct tuf_client *c;
+    int64_t now_s;
+    const char *path;
+    const char *visited[CLIENT_MAX_ROLES];
+    size_t n_visited;
+    bool ended; /* a terminating delegation has been followed: nobody else is asked */
+    bool found;
+    struct tuf_target *ret;
+};
+
+static struct loaded_role *loaded(struct tuf_client *c, const char *name)
+{
+    struct loaded_role *l = c->roles;
+
+    while (l && strcmp(l->name, name))
+        l = l->next;
+    return l;
+}
+
+/* Keep m under its name; what was there before is dropped. */
+static int keep(struct tuf_client *c, const char *name, struct metadata *m, struct err *err)
+{
+    struct loaded_role *l = loaded(c, name);
+
+    if (l) {
+        metadata_free(l->m);
+        l->m = m;
+        return 0;
+    }
+    l = calloc(1, sizeof *l);
+    if (!l) {
+        metadata_free(m);
+        return err_set(err, ERR_NOMEM, "out of memory");
+    }
+    snprintf(l->name, sizeof l->name, "%s", name);
+    l->m = m;
+    l->next = c->roles;
+    c->roles = l;
+    return 0;
+}
+
+/* In memory since the snapshot in force was loaded, so of the version that it lists; but signed by
+ * those whom this delegator names? */
+static bool still_good(const struct tuf_client *c, const struct loaded_role *l,
+                       const struct listed_role *role, int64_t now_s)
+{
+    if (envelope_verify(l->m->envelope, role->keys, role->name, NULL) < 0)
+        return false;
+    return c->offline || metadata_check_expiry(l->m, now_s, role->name, NULL) == 0;
+}
+
+static int load_delegated(struct search *s, const char *name, const struct metadata *delegator,
+                          const struct metadata **ret, struct err *err)
+{
+    struct listed_role role = {.name = name, .type = TUF_TARGETS};
+    struct loaded_role *l = loaded(s->c, name);
+    struct metadata *m = NULL;
+    struct key_set keys;
+    int r = metadata_ref(s->c->snapshot, name, &role.ref, err);
+
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_INVALID, "snapshot does not list the delegated role '%s'", name);
+    if (r < 0 || (r = metadata_delegated_keys(delegator, name, &keys, err)) < 0)
+        return r;
+    role.keys = &keys;
+    if (!l || !still_good(s->c, l, &role, s->now_s)) {
+        r = client_load_listed(s->c, &role, s->now_s, &m, err);
+        if (r == 0)
+            r = keep(s->c, name, m, err);
+    }
+    key_set_release(&keys);
+    if (r == 0)
+        *ret = loaded(s->c, name)->m;
+    return r;
+}
+
+static int search_role(struct search *s, const char *name, const struct metadata *delegator,
+                       struct err *err);
+
+/* Preorder: in the order of the list, each with all that it delegates to in turn. */
+static int search_delegations(struct search *s, const struct metadata *m, struct err *err)
+{
+    const char *name;
+
+    for (size_t i = 0; (name = metadata_delegation(m, i)); i++) {
+        int terminating = 0, r;
+
+        if (!metadata_delegates(m, i, s->path, &terminating))
+            continue;
+        r = search_role(s, name, m, err);
+        if (r < 0)
+            return r;
+        if (terminating)
+            s->ended = true;
+        if (s->found || s->ended)
+            return 0;
+    }
+    return 0;
+}
+
+/* delegator NULL: the top-level targets. Each role is visited once, which also bounds the depth. */
+static int search_role(struct search *s, const char *name, const struct metadata *delegator,
+                       struct err *err)
+{
+    const struct metadata *m = s->c->targets;
+    int r;
+
+    for (size_t i = 0; i < s->n_visited; i++)
+        if (!strcmp(s->visited[i], name))
+            return 0;
+    if (s->n_visited == CLIENT_MAX_ROLES) {
+        s->ended = true;
+        return 0;
+    }
+    s->visited[s->n_visited++] = name;
+    r = delegator ? load_delegated(s, name, delegator, &m, err) : 0;
+    if (r < 0)
+        return r;
+    r = metadata_target(m, s->path, s->ret, NULL);
+    s->found = r == 0;
+    return s->found ? 0 : search_delegations(s, m, err);
+}
+
+int tuf_client_find(struct tuf_client *c, int64_t now_s, const char *path, struct tuf_target *ret,
+                    struct err *err)
+{
+    struct search s = {.c = c, .now_s = now_s, .path = path, .ret = ret};
+    int r;
+
+    if (!c->complete)
+        return err_set(err, ERR_UNAVAILABLE, "no metadata is loaded to find '%.128s' in", path);
+    if (strlen(path) >= TUF_TARGET_MAX)
+        return err_set(err, ERR_NOT_FOUND, "target path is longer than %d bytes",
+                       TUF_TARGET_MAX - 1);
+    r = search_role(&s, "targets", NULL, err);
+    if (r < 0)
+        return err_context(err, r, "find target '%.128s'", path);
+    if (!s.found)
+        return err_set(err, ERR_NOT_FOUND, "no role names a target '%.128s'", path);
+    return 0;
+}
+
+/* A target path that stays inside the repository wherever it is used as one. */
+static int check_target_path(const char *path, struct err *err)
+{
+    const char *p = path;
+
+    for (;;) {
+        size_t n = strcspn(p, "/");
+
+        if (n == 0 || (n == 1 && p[0] == '.') || (n == 2 && !strncmp(p, "..", 2)))
+            return err_set(err, ERR_BAD_PATH, "target path '%.128s' is not normalised", path);
+        if (!p[n])
+            return 0;
+        p += n + 1;
+    }
+}
+
+int tuf_target_file(const char *path, const char *sha256, char *ret, size_t size, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    int dir = slash ? (int)(slash - path) + 1 : 0;
+    int r = check_target_path(path, err);
+
+    if (r < 0)
+        return r;
+    if (strlen(path) + strlen(sha256) + 2 > size)
+        return err_set(err, ERR_TOO_LARGE, "target path '%.128s' is too long", path);
+    snprintf(ret, size, "%.*s%s.%s", dir, path, sha256, path + dir);
+    return 0;
+}
+
+static int target_path(const struct tuf_client *c, const struct tuf_target *target, char *ret,
+                       size_t size, struct err *err)
+{
+    int n = snprintf(ret, size, "targets/");
+    int r;
+
+    if (!json_is_false(json_object_get(c->root->body, "consistent_snapshot")))
+        return tuf_target_file(target->path, target->sha256, ret + n, size - (size_t)n, err);
+    r = check_target_path(target->path, err);
+    if (r == 0)
+        snprintf(ret + n, size - (size_t)n, "%s", target->path);
+    return r;
+}
+
+int tuf_client_download(struct tuf_client *c, const struct tuf_target *target, struct buf *ret,
+                        struct err *err)
+{
+    char path[TUF_TARGET_MAX + SHA256_HEX_LEN + 16], hash[SHA256_HEX_LEN + 1];
+    size_t cap = ret->cap;
+    int r = target_path(c, target, path, sizeof path, err);
+
+    if (r < 0)
+        return r;
+    if ((uint64_t)target->length > cap)
+        return err_set(err, ERR_TOO_LARGE, "target '%.128s' has %lld bytes, more than %zu",
+                       target->path, (long long)target->length, cap);
+    buf_reset(ret);
+    ret->cap = (size_t)target->length; /* not a byte more is taken than was signed */
+    r = err_context(err, c->fetch.get(c->fetch.ctx, path, ret, err), "fetch target '%.128s'",
+                    target->path);
+    ret->cap = cap;
+    if (r == 0) {
+        sha256_hex(ret->data, ret->len, hash);
+        if (ret->len != (uint64_t)target->length || strcmp(hash, target->sha256))
+            r = err_set(err, ERR_TAMPERED, "target '%.128s' is not the content that is signed",
+                        target->path);
+    }
+    if (r < 0)
+        buf_reset(ret);
+    return r;
+}
