@@ -1,1 +1,4 @@
 # unit tests of server/
+fb_unit(ctl_audit fb_ctl)
+fb_unit(ctl_table fb_ctl)
+fb_unit(ctl_tree fb_ctl)

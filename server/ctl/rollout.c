@@ -1,0 +1,155 @@
+/* rollout: start, look at, explain, halt and promote rollouts. */
+#include <string.h>
+
+#include "api.h"
+#include "ref.h"
+#include "status.h"
+#include "table.h"
+#include "verbs.h"
+
+/* POST to a channel's verb about one release. */
+static int post(struct cli *cli, const char *verb, const char *option, const char *what,
+                json_t **ret, int *ret_status, struct err *err)
+{
+    _cleanup_(api_free_p)
+    struct api *api = NULL;
+    const char *value = cli_get(cli, option);
+    json_auto_t *body = NULL;
+    char path[128];
+    struct api_call call = {"POST", path, NULL, what};
+    struct ref ref;
+    int r = ref_parse(cli->args[0], &ref, err);
+
+    if (r == 0)
+        r = api_open(cli, &api, err);
+    if (r < 0)
+        return r;
+    snprintf(path, sizeof path, "/api/v1/channels/%s/%s", ref.channel, verb);
+    body = json_pack("{s:s, s:s*}", "version", ref.version, option, value);
+    if (!body)
+        return err_set(err, ERR_USAGE, "--%s is not UTF-8 text", option);
+    call.body = body;
+    return api_json(api, &call, ret, ret_status, err);
+}
+
+int rollout_start_run(struct cli *cli, struct err *err)
+{
+    json_auto_t *answer = NULL;
+    int r = post(cli, "rollouts", "policy", "start rollout", &answer, NULL, err);
+
+    if (r == 0 && !cli_result(cli, answer))
+        printf("rollout of %s started with policy %s\n", cli->args[0], cli_get(cli, "policy"));
+    return r;
+}
+
+int rollout_halt_run(struct cli *cli, struct err *err)
+{
+    json_auto_t *answer = NULL;
+    int r = post(cli, "halt", "reason", "halt rollout", &answer, NULL, err);
+
+    if (r == 0 && !cli_result(cli, answer))
+        printf("%s halted: no more permits; endpoints that have it are told to go back\n",
+               cli->args[0]);
+    return r;
+}
+
+int rollout_promote_run(struct cli *cli, struct err *err)
+{
+    json_auto_t *answer = NULL;
+    int status, r = post(cli, "promote", "reason", "promote rollout", &answer, &status, err);
+    char safe[512];
+
+    if (r < 0 || cli_result(cli, answer))
+        return r;
+    if (status == 202)
+        printf("recorded; %s\n", status_text(answer, "message")[0]
+                                     ? table_safe(status_text(answer, "message"), safe, sizeof safe)
+                                     : "a second person must promote it too");
+    else
+        printf("%s promoted by one ring\n", cli->args[0]);
+    return 0;
+}
+
+int rollout_status_run(struct cli *cli, struct err *err)
+{
+    _cleanup_(api_free_p)
+    struct api *api = NULL;
+    char channel[CHANNEL_NAME_MAX];
+    json_auto_t *status = NULL;
+    enum rollout_state state;
+    int r = ref_channel(cli->args[0], channel, err);
+
+    if (r == 0)
+        r = api_open(cli, &api, err);
+    if (r == 0)
+        r = status_get(api, channel, &status, &state, err);
+    if (r < 0)
+        return r;
+    if (!cli_result(cli, status))
+        status_print(status, table_colours(stdout), stdout);
+    if (state == ROLLOUT_HALTED)
+        cli->exit_status = err_exit_status(ERR_HALTED);
+    return 0;
+}
+
+/* The numbers behind each reason. */
+static void print_evidence(const json_t *reasons)
+{
+    static const struct table_column columns[] = {
+        {"SCOPE", false}, {"METRIC", false},  {"VERDICT", false},
+        {"LOG E", true},  {"NEEDED", true},   {"TREATED", true},
+        {"FAILED", true}, {"CONTROLS", true}, {"FAILED", true},
+    };
+    struct table t;
+    size_t i;
+    json_t *o;
+
+    if (json_array_size(reasons) == 0)
+        return;
+    table_init(&t, columns, sizeof columns / sizeof columns[0]);
+    json_array_foreach (reasons, i, o) {
+        char log_e[32], threshold[32];
+
+        snprintf(log_e, sizeof log_e, "%.2f", json_number_value(json_object_get(o, "log_e")));
+        snprintf(threshold, sizeof threshold, "%.2f",
+                 json_number_value(json_object_get(o, "threshold")));
+        table_text(&t, status_text(o, "scope"));
+        table_text(&t, status_text(o, "metric"));
+        table_text(&t, status_text(o, "verdict"));
+        table_text(&t, log_e);
+        table_text(&t, threshold);
+        table_number(&t, status_int(o, "n_t"));
+        table_number(&t, status_int(o, "f_t"));
+        table_number(&t, status_int(o, "n_c"));
+        table_number(&t, status_int(o, "f_c"));
+    }
+    printf("\n");
+    table_print(&t, 2, stdout);
+    table_release(&t);
+}
+
+int rollout_explain_run(struct cli *cli, struct err *err)
+{
+    _cleanup_(api_free_p)
+    struct api *api = NULL;
+    char channel[CHANNEL_NAME_MAX], path[128], safe[512];
+    const struct api_call call = {"GET", path, NULL, "explain rollout"};
+    json_auto_t *answer = NULL;
+    int r = ref_channel(cli->args[0], channel, err);
+
+    if (r == 0)
+        r = api_open(cli, &api, err);
+    if (r < 0)
+        return r;
+    snprintf(path, sizeof path, "/api/v1/channels/%s/explain", channel);
+    r = api_json(api, &call, &answer, NULL, err);
+    if (r < 0 || cli_result(cli, answer))
+        return r;
+    printf("%s/%s", channel, table_safe(status_text(answer, "release.version"), safe, sizeof safe));
+    printf("  %s\n", table_safe(status_text(answer, "state"), safe, sizeof safe));
+    printf("  verdict %s", table_safe(status_text(answer, "verdict"), safe, sizeof safe));
+    printf(": %s\n", table_safe(status_text(answer, "stands"), safe, sizeof safe));
+    status_print_reasons(json_object_get(answer, "reasons"), stdout);
+    print_evidence(json_object_get(answer, "reasons"));
+    return 0;
+}

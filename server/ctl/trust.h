@@ -1,0 +1,22 @@
+/*
+ * trust: what the server publishes for a channel, verified from a trusted root before anything is
+ * built or signed on top of it: whoever stole the server must not get his targets signed.
+ */
+#ifndef FIREBREAK_CTL_TRUST_H
+#define FIREBREAK_CTL_TRUST_H
+
+#include "api.h"
+#include "tuf/metadata.h"
+
+struct trust {
+    struct metadata *content; /* of the channel; NULL: it has no release yet */
+    struct key_set keys;      /* who may sign it, by the verified targets */
+};
+void trust_release(struct trust *t);
+
+/* Refresh from the server (TUF workflow in memory) with the root in `root_file`, then load the
+ * channel's content role. */
+int trust_refresh(struct api *a, const char *root_file, const char *channel, int64_t now_s,
+                  struct trust *ret, struct err *err);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * verbs: the handlers behind main.c's table, one file a subject. Each returns 0 or a negative code
+ * with err filled; cli_main tells it and exits.
+ */
+#ifndef FIREBREAK_CTL_VERBS_H
+#define FIREBREAK_CTL_VERBS_H
+
+#include "base/cli.h"
+
+int init_run(struct cli *cli, struct err *err);
+
+int release_build_run(struct cli *cli, struct err *err);
+int release_sign_run(struct cli *cli, struct err *err);
+int release_publish_run(struct cli *cli, struct err *err);
+int release_list_run(struct cli *cli, struct err *err);
+
+int token_create_run(struct cli *cli, struct err *err);
+int token_create_operator_run(struct cli *cli, struct err *err);
+
+int rollout_start_run(struct cli *cli, struct err *err);
+int rollout_status_run(struct cli *cli, struct err *err);
+int rollout_explain_run(struct cli *cli, struct err *err);
+int rollout_halt_run(struct cli *cli, struct err *err);
+int rollout_promote_run(struct cli *cli, struct err *err);
+int watch_run(struct cli *cli, struct err *err);
+
+int audit_list_run(struct cli *cli, struct err *err);
+int audit_verify_run(struct cli *cli, struct err *err);
+
+#endif
