@@ -1,7 +1,8 @@
 /*
- * rollout: the whole decision of one tick (GATE.md): rings, bake, pacing, gate. Facts in, decision
- * and reasons out. The server feeds it from its counters, the simulator from its fleet, a replay
- * from stored lines; the code is the same. Pure: no clock, no I/O, no allocation.
+ * rollout: the whole decision of one tick (docs/gate.md): rings, bake, pacing, gate. Facts in,
+ * decision and reasons out. The server feeds it from its counters, the simulator from its fleet, a
+ * replay from stored lines; the code is the same. Pure: no clock, no I/O, no allocation; the state
+ * is one plain struct, to be stored and restored as bytes by one program version only.
  */
 #ifndef FIREBREAK_ROLLOUT_H
 #define FIREBREAK_ROLLOUT_H
@@ -36,8 +37,11 @@ struct rollout_facts {
     int n_batches;
     int64_t silent_controls, tick_controls;
     int silent_groups, groups;
-    int64_t pace_ppm;     /* what the manifest's pace allows by now, the fastest device's view */
-    bool person_promotes; /* a person (or two) opened the next ring: acts once */
+    int64_t pace_ppm;     /* what the manifest's pace allows by now, the fastest device's view; the
+                             canary     ring is exempt, as its devices are */
+    bool person_promotes; /* a person (or two) said go on: acts once. Where too many treated devices
+                             stay unacknowledged it accepts those and the ring goes on; else it
+                             opens the next ring, one at most. Never against a halt. */
 };
 
 /* Kept between ticks; plain data. */
@@ -48,18 +52,25 @@ struct rollout {
     int ring;             /* index into the merged rings below */
     struct rollout_ring { /* the policy's rings on this fleet; equal ones are merged */
         enum ring_kind kind;
-        int64_t cap;     /* devices */
-        int policy_ring; /* the last policy ring merged into it */
+        int64_t cap;           /* devices, of the whole fleet */
+        int first_policy_ring; /* the first and the last policy ring merged into it; -1, -1: holdout
+                                */
+        int policy_ring;
+        int64_t share_ppm; /* of the fleet; RING_CANARY: 0 */
         int64_t bake_ms;
-        double rho_cr, rho_sl;
+        double rho_cr, rho_sl; /* the strictest that must be shown to leave it; 0: none */
     } rings[POLICY_MAX_RINGS];
     int n_rings;
     int64_t full_since_ms; /* -1: ring not full yet */
     bool halted[GATE_MAX_COHORTS];
     bool all_halted, complete;
     int64_t probe[GATE_MAX_COHORTS], probe_fleet;
-    int64_t idle_ticks[GATE_MAX_COHORTS];
+    int64_t idle_ticks[GATE_MAX_COHORTS], idle_fleet; /* without an admission, pauses apart */
     int64_t last_admitted[GATE_MAX_COHORTS];
+    int64_t staged_tick; /* when the staging share last rose */
+    int64_t stage_ppm;
+    int64_t accepted; /* unacknowledged devices that a person accepted */
+    double best_at_full_cr[POLICY_MAX_RINGS], best_at_full_sl[POLICY_MAX_RINGS];
     bool asks;    /* waits for a person */
     int unproven; /* rings promoted without proof */
 };
@@ -70,14 +81,17 @@ struct rollout_decision {
     enum verdict verdict;            /* the worst that holds */
     int64_t admit[GATE_MAX_COHORTS]; /* how many more may be given permits in the next tick */
     int64_t admit_canary;            /* of them from the canary group, while ring 0 is open */
-    bool fleet_wide;                 /* small fleet: admit[0..] is a cap; the k = admit_fleet lowest
-                                        draws of all ready devices are meant */
+    bool fleet_wide;                 /* small fleet or canary ring: admit[0..] is a cap; the k =
+                                        admit_fleet lowest draws of all ready devices (while
+                                        admit_canary > 0: of the canary group's) are meant */
     int64_t admit_fleet;
     int64_t stage_ppm; /* y for the plan: share of draws that should stage */
-    int64_t ask_ppm;   /* coarse share for the plan */
-    int64_t tick_ms;   /* length of the next tick */
+    int64_t stage_cohort_ppm[GATE_MAX_COHORTS]; /* y where a cohort is so small that it needs more;
+                                                   never below stage_ppm */
+    int64_t ask_ppm; /* coarse share for the plan. The canary group is exempt from both shares */
+    int64_t tick_ms; /* length of the next tick */
     int ring;
-    bool ring_full, opened, completed;
+    bool ring_full, opened, completed; /* opened, completed: in this tick */
     bool newly_halted[GATE_MAX_COHORTS];
     bool halts_all;
     struct gate_reason reasons[ROLLOUT_MAX_REASONS];
@@ -86,17 +100,23 @@ struct rollout_decision {
                                      waits for */
 };
 
-/* 0, or -1 with a reason in ret_why where the policy or the fleet cannot work. */
+/* 0, or -1 with a reason in ret_why where the policy or the fleet cannot work. A canary group of
+ * size 0 means no canary ring. */
 int rollout_init(struct rollout *r, const struct policy *p, const struct topology *t,
                  int64_t canary_size, char *ret_why, unsigned long size);
 
-/* Staging share before the first tick. */
+/* Staging share before the first tick; nobody is admitted. */
 void rollout_first(const struct rollout *r, struct rollout_decision *ret);
 
-/* Take in one tick's facts; 0, or -1 where they contradict themselves (nothing changes). */
+/* Take in one tick's facts; 0, or -1 where they contradict themselves (nothing changes). A complete
+ * rollout goes on: what comes back later is still paced, watched and halted. */
 int rollout_tick(struct rollout *r, const struct rollout_facts *f, struct rollout_decision *ret);
 
-/* A cohort first seen during the rollout; its index, or -1 when the table is full. */
+/* A cohort first seen during the rollout; its index, or -1 when the table is full. Its size counts
+ * from what the facts then show. */
 int rollout_add_cohort(struct rollout *r, const char *name, const char *os);
+
+/* "ring 2 of 4 (10 %)" */
+void rollout_ring_name(const struct rollout *r, int ring, char *ret, unsigned long size);
 
 #endif
