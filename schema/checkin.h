@@ -103,12 +103,16 @@ struct checkin {
     size_t n_events;
 };
 
+/* Dump appends to ret. Details of events may not all fit a request: ERR_TOO_LARGE once ret's cap is
+ * passed, ret unchanged; send fewer events. ERR_INVALID for a value that parse would refuse. */
 int checkin_parse(const char *data, size_t len, struct checkin **ret, struct err *err);
 int checkin_dump(const struct checkin *c, struct buf *ret, struct err *err);
 void checkin_free(struct checkin *c);
 DEFINE_CLEANUP(struct checkin *, checkin_free)
 
-/* One event as JSON object and back (the agent's spool uses the same form). */
+/* One event as JSON object and back (the agent's spool uses the same form). NULL: no memory, or a
+ * field that event_from_json would refuse. detail is cleaned on either way, and cut to
+ * EVENT_DETAIL_MAX here. */
 json_t *event_to_json(const struct event *e);
 int event_from_json(const json_t *o, struct event *ret, struct err *err);
 void event_release(struct event *e);

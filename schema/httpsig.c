@@ -100,11 +100,11 @@ static void digest_header(const void *body, size_t len, char *ret, size_t size)
     format_bytes("sha-256=", raw, ret, size);
 }
 
-/* No byte of them may begin a line of its own in the signature base. */
+/* Visible ASCII: no byte of it may begin a line of its own in the signature base. */
 static int is_plain(const char *s)
 {
     for (; *s; s++)
-        if (*s <= ' ' || *s == 0x7f)
+        if ((unsigned char)*s <= ' ' || (unsigned char)*s >= 0x7f)
             return 0;
     return 1;
 }

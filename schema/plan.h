@@ -91,10 +91,12 @@ int plan_target_path(const char *channel, char *ret, size_t size);
 
 /* The rollout of this digest, NULL: not in flight. */
 const struct plan_rollout *plan_find(const struct plan *p, const char *digest);
-/* The newest release that this cohort should stage: running or paused, not halted for it. NULL:
- * none. */
+/* The newest release that this cohort should stage: running, paused or complete, neither halted nor
+ * recalled for it. NULL: none. */
 const struct plan_rollout *plan_candidate(const struct plan *p, const char *cohort);
-/* Share that should stage / may ask in a cohort. */
+/* Share that should stage / may ask in a cohort; 0 unless running, paused or complete and not
+ * halted for it.
+ */
 int64_t plan_stage_ppm(const struct plan_rollout *r, const char *cohort);
 int64_t plan_ask_ppm(const struct plan_rollout *r, const char *cohort);
 bool plan_recalls(const struct plan *p, const char *digest, const char *cohort);

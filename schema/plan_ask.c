@@ -11,15 +11,16 @@ static const struct plan_cohort *cohort_of(const struct plan_rollout *r, const c
     return NULL;
 }
 
-/* True while new devices may still go on to this release. */
+/* True while devices may still go on to this release. A complete one stays open: a device that was
+ * off meanwhile gets it when it is back, with a permit like all others. */
 static bool is_open(enum rollout_state s)
 {
     switch (s) {
     case ROLLOUT_RUNNING:
     case ROLLOUT_PAUSED:
+    case ROLLOUT_COMPLETE:
         return true;
     case ROLLOUT_HALTED:
-    case ROLLOUT_COMPLETE:
     case ROLLOUT_SUPERSEDED:
         return false;
     }

@@ -128,14 +128,17 @@ void store_batch_free(struct store_batch *b); /* only where it was not submitted
  * replace by the table's key. */
 #define STORE_ROWS(X)                                                                              \
     X(device)                                                                                      \
-    X(checkin) X(device_channel) X(exposure) X(event) X(release) X(metadata) X(rollout) X(tick)    \
-        X(audit) X(operator) X(enrolment) X(recall) X(approval) X(setting)
+    X(checkin)                                                                                     \
+    X(device_channel)                                                                              \
+    X(exposure) X(event) X(release) X(metadata) X(rollout) X(tick) X(audit) X(operator)            \
+        X(enrolment) X(recall) X(approval) X(setting)
 #define X(noun) void store_put_##noun(struct store_batch *b, const struct row_##noun *row);
 STORE_ROWS(X)
 #undef X
 
 /* Called once, on the store's thread, after the commit (r = 0) or its failure (r < 0, err). It must
- * be short and must not wait for the store. */
+ * be short and must not wait for the store or the site lock (store_recover waits for it under that
+ * lock). A NULL batch, that is out of memory, is told so at once on the caller's thread. */
 typedef void (*store_done_fn)(void *ctx, int r, const struct err *err);
 
 /* Takes the batch. done may be NULL. */
@@ -179,7 +182,7 @@ void store_close(struct store *s); /* commits what is queued */
 bool store_failed(struct store *s);
 int store_recover(struct store *s, struct err *err);
 
-/* Group commits, rows and seconds spent, for metrics. */
+/* Counts since the start, for metrics. */
 struct store_stats {
     int64_t commits, batches, rows, failures;
 };

@@ -108,9 +108,11 @@ static int finish(pid_t pid, int64_t until_ms, const char *path, int r, struct e
     int pidfd = pidfd_open(pid, 0);
     int status = 0;
 
-    if (r == 0 && pidfd >= 0)
+    if (r == 0 && pidfd < 0)
+        r = err_errno(err, errno, "watch signer command '%s'", path);
+    if (r == 0)
         r = wait_readable(pidfd, until_ms, path, err);
-    if (r < 0 || pidfd < 0)
+    if (r < 0)
         kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;

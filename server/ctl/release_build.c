@@ -28,6 +28,7 @@ struct build {
     bool faster;               /* the pace is faster than the default, and that was asked for */
     struct metadata *previous; /* NULL: this is the channel's first release */
     bool previous_verified;
+    bool previous_looked; /* there was somewhere to look for it */
     struct manifest *manifest;
 };
 
@@ -135,9 +136,10 @@ static int read_previous(const struct cli *cli, struct build *b, struct err *err
 {
     const char *file = cli_get(cli, "previous");
 
+    b->previous_looked = file || api_server(cli);
     if (file)
         return previous_from_file(file, &b->previous, err);
-    return api_server(cli) ? previous_from_server(cli, b, err) : 0;
+    return b->previous_looked ? previous_from_server(cli, b, err) : 0;
 }
 
 /* Sequences of the releases that came before, from their targets' custom part. */
@@ -298,7 +300,8 @@ static int write_release(const struct build *b, struct err *err)
     return r == 0 ? write_content(b, &text, err) : r;
 }
 
-static void remove_partial(const struct build *b)
+/* ref_empty_dir held before, so all of it is ours. */
+static void remove_partial(const struct build *b, bool existed)
 {
     static const char *const made[] = {"blobs", "manifest.json"};
 
@@ -309,6 +312,21 @@ static void remove_partial(const struct build *b)
         if (path)
             file_remove_tree(path, NULL);
     }
+    if (!existed)
+        rmdir(b->dir);
+}
+
+static int make_release(const struct build *b, struct err *err)
+{
+    bool existed = file_exists(b->dir);
+    int r = file_mkdir_p(b->dir, 0755, err);
+
+    if (r < 0)
+        return r;
+    r = write_release(b, err);
+    if (r < 0)
+        remove_partial(b, existed);
+    return r;
 }
 
 static void print_built(const struct cli *cli, const struct build *b)
@@ -328,7 +346,9 @@ static void print_built(const struct cli *cli, const struct build *b)
         return;
     printf("%s/%s built in %s: %zu files, %lld bytes, sequence %lld%s\n", m->channel, m->version,
            b->dir, m->n_files, (long long)manifest_total_bytes(m), (long long)m->sequence,
-           b->previous ? "" : " (the channel's first release)");
+           b->previous          ? ""
+           : b->previous_looked ? " (the channel's first release)"
+                                : " (as the first release: neither --previous nor a server given)");
     printf("next: firebreak release sign %s --key KEY\n", b->dir);
 }
 
@@ -348,11 +368,8 @@ int release_build_run(struct cli *cli, struct err *err)
         r = read_previous(cli, &b, err);
     if (r == 0)
         r = choose_sequence(&b, err);
-    if (r == 0 && (r = file_mkdir_p(b.dir, 0755, err)) == 0) {
-        r = write_release(&b, err);
-        if (r < 0)
-            remove_partial(&b);
-    }
+    if (r == 0)
+        r = make_release(&b, err);
     if (r == 0)
         print_built(cli, &b);
     metadata_free(b.previous);

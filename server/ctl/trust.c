@@ -88,16 +88,35 @@ void trust_release(struct trust *t)
     memset(t, 0, sizeof *t);
 }
 
-/* Searching the channel's folder makes the client fetch and verify the content role, whatever the
- * name: that it finds nothing is the expected end. A channel without a release has no such file. */
-static int load_role(struct tuf_client *c, const char *channel, int64_t now_s, struct err *err)
+/* A channel without a release: the snapshot does not list its role yet. */
+static bool is_listed(struct memory_store *m, const char *role)
 {
-    char path[TUF_TARGET_MAX];
-    struct tuf_target target;
-    int r = manifest_target_path(channel, "0", path, sizeof path);
+    _cleanup_(metadata_free_p)
+    struct metadata *snapshot = NULL;
+    struct memory_file *f = memory_find(m, "snapshot.json");
+    struct meta_ref ref;
 
-    if (r == 0)
-        r = tuf_client_find(c, now_s, path, &target, err);
+    return f &&
+           metadata_parse(f->data.data, f->data.len, TUF_SNAPSHOT, "snapshot", &snapshot, NULL) ==
+               0 &&
+           metadata_ref(snapshot, role, &ref, NULL) == 0;
+}
+
+/* Searching the channel's folder makes the client fetch and verify the content role, whatever the
+ * name: that it finds nothing is the expected end. */
+static int load_role(struct tuf_client *c, struct memory_store *m, const char *channel,
+                     int64_t now_s, struct err *err)
+{
+    char path[TUF_TARGET_MAX], role[TUF_ROLE_NAME_MAX];
+    struct tuf_target target;
+    int r;
+
+    if (content_role_name(channel, role, sizeof role) < 0 ||
+        manifest_target_path(channel, "0", path, sizeof path) < 0)
+        return err_set(err, ERR_INVALID, "channel name is too long");
+    if (!is_listed(m, role))
+        return 0;
+    r = tuf_client_find(c, now_s, path, &target, err);
     return r == -ERR_NOT_FOUND ? 0 : r;
 }
 
@@ -138,7 +157,7 @@ static int refresh(struct api *a, const struct buf *root, const char *channel, i
     if (r == 0)
         r = tuf_client_refresh(client, now_s, err);
     if (r == 0)
-        r = load_role(client, channel, now_s, err);
+        r = load_role(client, m, channel, now_s, err);
     return r == 0 ? read_role(m, channel, ret, err) : r;
 }
 

@@ -2,3 +2,6 @@
 fb_unit(ctl_audit fb_ctl)
 fb_unit(ctl_table fb_ctl)
 fb_unit(ctl_tree fb_ctl)
+fb_unit(ctl_init fb_ctl)
+fb_unit(ctl_release fb_ctl)
+fb_unit(store fb_server)

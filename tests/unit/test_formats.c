@@ -207,6 +207,32 @@ static void test_release_digest_is_that_of_the_bytes(void **state)
         m->digest, json_string_value(json_object_get(json_object_get(permit, "signed"), "digest")));
 }
 
+/* What has one row in a table has one line in FORMATS.md. */
+static void test_tables_are_written_down(void **state)
+{
+    struct err err = {0};
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 200000);
+    assert_int_equal(file_read(SOURCE_DIR "/schema/FORMATS.md", &b, &err), 0);
+    for (int k = 0; k < EVENT_N_KINDS; k++) {
+        char row[64];
+
+        snprintf(row, sizeof row, "\n| `%s` | ", event_name((enum event_kind)k));
+        if (!strstr(b.data, row))
+            fail_msg("event kind '%s' is not in FORMATS.md", event_name((enum event_kind)k));
+    }
+    for (int c = 1; c < ERR_N_CODES; c++) {
+        char cell[64];
+
+        snprintf(cell, sizeof cell, "| `%s` | %d |", err_slug(c), err_http_status(c));
+        if (!strstr(b.data, cell))
+            fail_msg("problem '%s' (%d) is not in FORMATS.md", err_slug(c), err_http_status(c));
+    }
+    buf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +240,7 @@ int main(void)
         cmocka_unit_test(test_fleet_example),
         cmocka_unit_test(test_permit_example_verifies),
         cmocka_unit_test(test_release_digest_is_that_of_the_bytes),
+        cmocka_unit_test(test_tables_are_written_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -121,7 +121,7 @@ static void test_candidate_by_state(void **state)
         const char *want;
     } rows[] = {
         {ROLLOUT_RUNNING, TWO},  {ROLLOUT_PAUSED, TWO},     {ROLLOUT_HALTED, ONE},
-        {ROLLOUT_COMPLETE, ONE}, {ROLLOUT_SUPERSEDED, ONE},
+        {ROLLOUT_COMPLETE, TWO}, {ROLLOUT_SUPERSEDED, ONE},
     };
     _cleanup_(plan_free_p)
     struct plan *p = parse(golden);

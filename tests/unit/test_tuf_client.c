@@ -449,6 +449,20 @@ static void test_equal_timestamp_completes_what_is_missing(void **state)
     assert_requests(w, "2.root.json timestamp.json 1.targets.json");
 }
 
+static void test_equal_timestamp_of_other_bytes_is_dropped(void **state)
+{
+    struct world *w = *state;
+    json_auto_t *before = NULL;
+
+    assert_int_equal(refresh(w), 0);
+    before = json_deep_copy(w->repo->trusted);
+    tuf_repo_expire(w->repo->timestamp, NOW + 9 * DAY);
+    tuf_repo_publish(w->repo);
+    assert_int_equal(refresh(w), 0);
+    assert_true(json_equal(before, w->repo->trusted));
+    assert_int_equal(tuf_client_expires_s(w->client), NOW + DAY);
+}
+
 static void test_timestamp_by_wrong_key(void **state)
 {
     struct world *w = *state;
@@ -555,6 +569,35 @@ static void test_other_version_than_listed(void **state)
                  NULL);
     assert_int_equal(refresh(w), -ERR_TAMPERED);
     assert_int_equal(trusted(w, "snapshot.json"), 0);
+}
+
+/* The stored snapshot has the listed version, but not the listed bytes. */
+static void test_snapshot_of_same_version_but_other_hash(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(refresh(w), 0);
+    json_object_set_new(w->repo->snapshot, "x-changed", json_true());
+    tuf_repo_bump(w->repo->timestamp, 1);
+    tuf_repo_publish(w->repo);
+    assert_int_equal(refresh(w), 0);
+    assert_requests(w, "2.root.json timestamp.json 1.snapshot.json");
+}
+
+static void test_stored_snapshot_expires(void **state)
+{
+    struct world *w = *state;
+
+    assert_int_equal(refresh(w), 0);
+    tuf_repo_bump(w->repo->timestamp, 1);
+    tuf_repo_expire(w->repo->timestamp, NOW + 99 * DAY);
+    tuf_repo_expire(w->repo->root, NOW + 99 * DAY);
+    tuf_repo_bump(w->repo->root, 1);
+    tuf_repo_publish_root(w->repo);
+    tuf_repo_put(w->repo, "metadata/timestamp.json", w->repo->timestamp, &w->repo->timestamp_by,
+                 NULL);
+    assert_int_equal(refresh_at(w, NOW + 31 * DAY), -ERR_EXPIRED);
+    assert_non_null(strstr(w->err.msg, "snapshot"));
 }
 
 static void test_expired_snapshot_and_targets(void **state)
@@ -673,6 +716,31 @@ static void test_preorder_cycles_and_termination(void **state)
     publish_roles(w, names, bodies, 3, 7);
     assert_int_equal(refresh(w), 0);
     assert_int_equal(tuf_client_find(w->client, NOW, "x/2", &t, &w->err), -ERR_NOT_FOUND);
+    for (size_t i = 0; i < 3; i++)
+        json_decref(bodies[i]);
+}
+
+/* Two roles delegate to one, for other paths and to other keys. */
+static void test_role_in_memory_is_verified_by_each_delegator(void **state)
+{
+    static const char *const names[] = {"a", "b", "shared"};
+    struct world *w = *state;
+    struct tuf_target t;
+    json_t *bodies[3];
+
+    for (size_t i = 0; i < 3; i++)
+        bodies[i] = metadata_new_targets(1, NOW + DAY);
+    delegate(w->repo->targets, w, "a", "x/*", 7);
+    delegate(w->repo->targets, w, "b", "y/*", 7);
+    delegate(bodies[0], w, "shared", "x/*", 7);
+    delegate(bodies[1], w, "shared", "y/*", 6);
+    metadata_targets_add(bodies[2], "x/1", "", 0, NULL);
+    metadata_targets_add(bodies[2], "y/1", "", 0, NULL);
+    publish_roles(w, names, bodies, 3, 7);
+    assert_int_equal(refresh(w), 0);
+    assert_int_equal(tuf_client_find(w->client, NOW, "x/1", &t, &w->err), 0);
+    assert_int_equal(tuf_client_find(w->client, NOW, "y/1", &t, &w->err), -ERR_UNDERSIGNED);
+    assert_int_equal(tuf_client_find(w->client, NOW, "x/1", &t, &w->err), 0);
     for (size_t i = 0; i < 3; i++)
         json_decref(bodies[i]);
 }
@@ -869,6 +937,7 @@ int main(void)
         T(test_new_expired_timestamp_is_not_stored),
         T(test_timestamp_naming_older_snapshot),
         T(test_equal_timestamp_completes_what_is_missing),
+        T(test_equal_timestamp_of_other_bytes_is_dropped),
         T(test_timestamp_by_wrong_key),
         T(test_duplicate_key_id_refuses),
         T(test_missing_timestamp),
@@ -876,10 +945,13 @@ int main(void)
         T(test_snapshot_lowering_a_role),
         T(test_snapshot_tampered),
         T(test_other_version_than_listed),
+        T(test_snapshot_of_same_version_but_other_hash),
+        T(test_stored_snapshot_expires),
         T(test_expired_snapshot_and_targets),
         T(test_under_signed_targets_and_content),
         T(test_cached_role_is_verified_by_its_current_delegator),
         T(test_preorder_cycles_and_termination),
+        T(test_role_in_memory_is_verified_by_each_delegator),
         T(test_long_chain_of_delegations_is_bounded),
         T(test_role_names_are_quoted),
         T(test_hostile_target_bytes),

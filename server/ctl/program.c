@@ -1,0 +1,133 @@
+/* program: see program.h. To add a command: one row in the table of verbs, one handler in the file
+ * of its subject, one line in verbs.h. */
+#include "program.h"
+
+#include "verbs.h"
+
+static const struct cli_opt global_opts[] = {
+    {"server", "URL", "the server (or FIREBREAK_SERVER)", false, false},
+    {"token-file", "F", "file with an operator's token (or FIREBREAK_TOKEN_FILE)", false, false},
+    {"ca-file", "F", "PEM certificates to trust for the server, instead of the system's", false,
+     false},
+    {0},
+};
+
+static const struct cli_opt init_opts[] = {
+    {"channel", "C", "name of the first channel", true, false},
+    {"threshold", "N", "signatures that a release needs; N + 1 keys are made (2)", false, false},
+    {"passphrase-file", "F", "file with the passphrase for the offline keys", true, false},
+    {"key-type", "T", "ed25519 or ecdsa (ed25519)", false, false},
+    {"url", "URL", "how endpoints will reach the server (http://127.0.0.1:8440)", false, false},
+    {0},
+};
+
+static const struct cli_opt build_opts[] = {
+    {"channel", "C", "channel that it is for", true, false},
+    {"version", "V", "its version", true, false},
+    {"o", "DIR", "release directory to write; must be new or empty", true, false},
+    {"pace", "FILE", "JSON list of {after_s, share_ppm}; how fast it may spread at most", false,
+     false},
+    {"faster-pace", NULL, "allow a pace faster than the default one; recorded in the audit", false,
+     false},
+    {"previous", "FILE", "the channel's content metadata so far (else the server's)", false, false},
+    {"root", "FILE", "trusted root: verify what the server lists so far", false, false},
+    {"sequence", "N", "sequence number (the highest so far, plus 1)", false, false},
+    {"lowest-sequence", "N", "lowest that anyone may be sent back to (the lowest listed)", false,
+     false},
+    {"baseline", NULL, "a safe baseline, also for devices without content", false, false},
+    {"early-boot", NULL, "it is loaded early at boot: one failed boot is enough to go back", false,
+     false},
+    {"min-agent", "V", "lowest agent version that may take it", false, false},
+    {"expires-days", "N", "days until the metadata expires (180)", false, false},
+    {0},
+};
+
+static const struct cli_opt sign_opts[] = {
+    {"key", "REF", "PEM file, pkcs11:URI, or cmd:PATH of a program that signs", true, false},
+    {"passphrase-file", "F", "file with the key's passphrase", false, false},
+    {0},
+};
+
+static const struct cli_opt publish_opts[] = {
+    {"root", "FILE", "trusted root: verify signatures before anything is sent", false, false},
+    {0},
+};
+
+static const struct cli_opt channel_opts[] = {
+    {"channel", "C", "channel to list", true, false},
+    {0},
+};
+
+static const struct cli_opt token_opts[] = {
+    {"group", "G", "group that devices enrolled with it belong to", true, false},
+    {"uses", "N", "how many devices may enrol with it (1)", false, false},
+    {"out", "F", "write it to this file (mode 0600), not to standard output", false, false},
+    {0},
+};
+
+static const struct cli_opt operator_opts[] = {
+    {"name", "N", "the operator's name", true, false},
+    {"role", "R", "viewer, releaser, approver or admin", true, false},
+    {"out", "F", "write the token to this file (mode 0600), not to standard output", false, false},
+    {0},
+};
+
+static const struct cli_opt start_opts[] = {
+    {"policy", "NAME", "how it proceeds: a policy of the server", true, false},
+    {0},
+};
+
+static const struct cli_opt halt_opts[] = {
+    {"reason", "TEXT", "why; kept in the audit", true, false},
+    {0},
+};
+
+static const struct cli_opt promote_opts[] = {
+    {"reason", "TEXT", "why; kept in the audit", false, false},
+    {0},
+};
+
+static const struct cli_opt watch_opts[] = {
+    {"interval", "S", "seconds between looks (2)", false, false},
+    {"until", "STATE", "complete, halted or ended (ended)", false, false},
+    {"timeout", "S", "give up after so many seconds", false, false},
+    {0},
+};
+
+static const struct cli_opt audit_opts[] = {
+    {"limit", "N", "the last N entries (50)", false, false},
+    {0},
+};
+
+static const struct cli_verb verbs[] = {
+    {"init", "DIR", "make a new site: keys, configuration, first operators", init_opts, init_run},
+    {"release build", "SRC", "make a release directory from a source tree", build_opts,
+     release_build_run},
+    {"release sign", "DIR", "add one signature", sign_opts, release_sign_run},
+    {"release publish", "DIR", "send a signed release to the server", publish_opts,
+     release_publish_run},
+    {"release list", NULL, "releases of a channel", channel_opts, release_list_run},
+    {"rollout start", "C/V", "start giving a release to the fleet", start_opts, rollout_start_run},
+    {"rollout status", "C", "where the channel's rollout stands; exit 6 when halted", NULL,
+     rollout_status_run},
+    {"rollout watch", "C", "follow it until it ends; exit 6 halted, 7 timed out", watch_opts,
+     watch_run},
+    {"rollout explain", "C", "the verdict and the numbers behind it", NULL, rollout_explain_run},
+    {"rollout halt", "C/V", "stop it and recall the release; one person is enough", halt_opts,
+     rollout_halt_run},
+    {"rollout promote", "C/V", "open the next ring without proof; needs two people", promote_opts,
+     rollout_promote_run},
+    {"token create", NULL, "make an enrolment token for devices", token_opts, token_create_run},
+    {"token create-operator", NULL, "make an operator and a bearer token", operator_opts,
+     token_create_operator_run},
+    {"audit list", NULL, "what people and the gate did", audit_opts, audit_list_run},
+    {"audit verify", NULL, "recompute the audit log's hash chain", NULL, audit_verify_run},
+    {0},
+};
+
+const struct cli_program program = {
+    .name = "firebreak",
+    .sentence = "release signed content to endpoints in rings",
+    .global = global_opts,
+    .verbs = verbs,
+};
