@@ -25,10 +25,12 @@ groups=()             # every group that start() made: what a killed parent left
 lib_cleanup() {
     local status=$? pid log
     trap - EXIT
+    # by pid too: one just started may not have its group yet
+    [ ${#started[@]} -eq 0 ] || kill -KILL "${started[@]}" 2>/dev/null || true
     for pid in "${groups[@]}"; do
         kill -KILL -- "-$pid" 2>/dev/null || true
-        wait "$pid" 2>/dev/null || true
     done
+    [ ${#started[@]} -eq 0 ] || wait "${started[@]}" 2>/dev/null || true
     if [ "$status" -ne 0 ]; then
         for log in "$work"/*.log; do
             [ -s "$log" ] || continue
