@@ -1,0 +1,65 @@
+/* blob: verified content-addressed files. See tree.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "copy.h"
+#include "layout.h"
+#include "tree.h"
+
+static const char *blob_at(struct path *p, const char *state_dir, const char *sha256)
+{
+    return layout_at(p, state_dir, "blobs/%.2s/%s", sha256, sha256);
+}
+
+bool blob_is_here(const char *state_dir, const char *sha256, int64_t length)
+{
+    struct path p;
+    struct stat st;
+
+    return lstat(blob_at(&p, state_dir, sha256), &st) == 0 && S_ISREG(st.st_mode) &&
+           st.st_size == length;
+}
+
+int blob_take(const char *state_dir, const char *from, const char *sha256, int64_t length,
+              struct err *err)
+{
+    struct path dir, temporary, p;
+    int r = file_mkdir_p(layout_at(&dir, state_dir, "blobs/%.2s", sha256), 0755, err);
+
+    if (r < 0)
+        return r;
+    layout_at(&temporary, dir.s, ".new-%s", sha256);
+    unlink(temporary.s);
+    r = copy_verified(from, temporary.s, 0444, sha256, length, err);
+    if (r == 0 && rename(temporary.s, blob_at(&p, state_dir, sha256)) < 0)
+        r = err_errno(err, errno, "rename to '%s'", p.s);
+    return r == 0 ? file_fsync_parent(p.s, err) : r;
+}
+
+static bool is_wanted(const struct manifest *m, const char *sha256)
+{
+    for (size_t i = 0; m && i < m->n_files; i++)
+        if (strcmp(m->files[i].sha256, sha256) == 0)
+            return true;
+    return false;
+}
+
+void blob_collect(const char *state_dir, const struct manifest *wanted)
+{
+    struct path p, dir;
+
+    for (int i = 0; i < 256; i++) {
+        _cleanup_(closedir_p)
+        DIR *d = opendir(layout_at(&dir, state_dir, "blobs/%02x", i));
+        struct dirent *e;
+
+        while (d && (e = readdir(d)))
+            if (e->d_name[0] != '.' && !is_wanted(wanted, e->d_name))
+                unlink(layout_at(&p, dir.s, "%s", e->d_name));
+    }
+}

@@ -1,0 +1,148 @@
+/* decide: see decide.h. */
+#include "decide.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *decide_hold(const struct decide_facts *f)
+{
+    const struct state_boot *b = &f->state->boot;
+
+    if (f->state->lost)
+        return "state-lost";
+    if (b->failed_last || b->good_boot_only)
+        return "boot-failed";
+    if (f->state->hold)
+        return "held";
+    if (f->pause)
+        return "paused";
+    return state_unsoaked(f->state) ? "unsoaked" : "";
+}
+
+static struct want want_of(const char *digest, const char *version, enum permit_kind kind)
+{
+    struct want w = {.kind = kind};
+
+    snprintf(w.digest, sizeof w.digest, "%s", digest);
+    snprintf(w.version, sizeof w.version, "%s", version);
+    return w;
+}
+
+/* What the plan means, before the device's own objections. */
+static struct want planned(const struct decide_facts *f)
+{
+    const struct plan_rollout *r = plan_candidate(f->plan, f->cohort);
+
+    if (r && strcmp(r->digest, f->channel->current) != 0 &&
+        draw_within(draw_u(f->draw_key, r->digest), plan_stage_ppm(r, f->cohort)))
+        return want_of(r->digest, r->version, PERMIT_ROLLOUT);
+    if (f->plan->baseline[0] && strcmp(f->plan->baseline, f->channel->current) != 0 &&
+        !plan_recalls(f->plan, f->plan->baseline, f->cohort))
+        return want_of(f->plan->baseline, f->plan->baseline_version, PERMIT_BASELINE);
+    return (struct want){0};
+}
+
+/* A baseline is for who has nothing or older content; what runs here may be ahead of it. */
+static bool is_behind(const struct decide_facts *f, const struct want *w)
+{
+    const struct state_release *mine = state_release(f->channel, f->channel->current);
+    const struct state_release *other = state_release(f->channel, w->digest);
+
+    if (!f->channel->current[0] || !mine || !other || !other->sequence)
+        return true; /* its manifest will tell: decide_refusal "older" */
+    return other->sequence > mine->sequence;
+}
+
+struct want decide_want(const struct decide_facts *f, const char **ret_why)
+{
+    struct want w = {0};
+
+    *ret_why = "";
+    if (!f->plan)
+        return w;
+    w = planned(f);
+    if (!w.digest[0] || (w.kind == PERMIT_BASELINE && !is_behind(f, &w)))
+        return (struct want){0};
+    if (state_quarantined(f->channel, w.digest))
+        *ret_why = "quarantined";
+    else if (f->pin && strcmp(f->pin, w.version) != 0)
+        *ret_why = "pinned";
+    else
+        return w;
+    return (struct want){0};
+}
+
+const char *decide_refusal(const struct decide_facts *f, const struct want *w,
+                           const char *agent_version)
+{
+    const struct manifest *m = f->manifest;
+    const struct state_release *mine = state_release(f->channel, f->channel->current);
+
+    if (strcmp(m->digest, w->digest) != 0 || strcmp(m->channel, f->channel->name) != 0 ||
+        strcmp(m->version, w->version) != 0)
+        return "wrong-manifest";
+    if (m->unknown_critical[0])
+        return "critical";
+    if (m->min_agent[0] && decide_version_compare(m->min_agent, agent_version) > 0)
+        return "min-agent";
+    if (mine && w->kind == PERMIT_BASELINE && m->sequence <= mine->sequence)
+        return "older";
+    return mine && m->sequence < mine->lowest_sequence ? "sequence" : "";
+}
+
+int64_t decide_pace_wait_s(const struct decide_facts *f)
+{
+    const struct state_release *r = state_release(f->channel, f->manifest->digest);
+    int64_t wait, seen;
+
+    if (f->ring == RING_PREF_CANARY || !f->channel->current[0])
+        return 0;
+    wait = pace_wait_s(&f->manifest->pace, draw_u(f->draw_key, f->manifest->digest));
+    seen = r && r->seen_s < f->awake_s ? f->awake_s - r->seen_s : 0;
+    return wait > seen ? wait - seen : 0;
+}
+
+bool decide_recalled(const struct decide_facts *f)
+{
+    return f->plan && f->channel->current[0] &&
+           plan_recalls(f->plan, f->channel->current, f->cohort);
+}
+
+const char *decide_back(const struct decide_facts *f, const char *digest)
+{
+    struct state_channel *c = f->channel;
+    const struct state_release *left = state_release(c, digest), *best = NULL;
+
+    for (size_t i = 0; i < c->n_releases; i++) {
+        const struct state_release *r = &c->releases[i];
+
+        if (!r->healthy_s || strcmp(r->digest, digest) == 0 || state_quarantined(c, r->digest))
+            continue;
+        if (f->plan && plan_recalls(f->plan, r->digest, f->cohort))
+            continue;
+        if (left && r->sequence < left->lowest_sequence)
+            continue;
+        if (!best || r->healthy_s > best->healthy_s ||
+            (r->healthy_s == best->healthy_s && r->sequence > best->sequence))
+            best = r;
+    }
+    return best ? best->digest : "";
+}
+
+int decide_version_compare(const char *a, const char *b)
+{
+    while (*a || *b) {
+        long long x = strtoll(a, (char **)&a, 10), y = strtoll(b, (char **)&b, 10);
+
+        if (x != y)
+            return x < y ? -1 : 1;
+        if (*a != '.' || *b != '.')
+            break;
+        a++;
+        b++;
+    }
+    /* "1.2" is before "1.2.1"; what follows a number ("1.2-rc") is not weighed. */
+    return (*a == '.') - (*b == '.');
+}

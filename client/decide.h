@@ -1,0 +1,63 @@
+/*
+ * decide: what the agent should do with a channel, from facts alone: no clock, no I/O. The verified
+ * plan and manifest, the state and the owner's configuration go in; which release to stage and ask
+ * for, why not, when, and where to go back to come out.
+ */
+#ifndef FIREBREAK_CLIENT_DECIDE_H
+#define FIREBREAK_CLIENT_DECIDE_H
+
+#include "manifest.h"
+#include "plan.h"
+#include "state.h"
+
+struct decide_facts {
+    const struct state *state;
+    struct state_channel *channel;
+    const struct plan *plan;         /* verified; NULL: none yet */
+    const struct manifest *manifest; /* of the wanted release; NULL: not verified yet */
+    const char *cohort;
+    const uint8_t *draw_key;
+    int64_t awake_s; /* awake total */
+    /* the owner's configuration */
+    enum ring_preference ring;
+    bool pause;
+    const char *pin; /* a version, NULL: none */
+};
+
+/* A release that this device should have next. */
+struct want {
+    char digest[65]; /* "" none */
+    char version[RELEASE_VERSION_MAX];
+    enum permit_kind kind;
+};
+
+/* Why nothing new is applied: "state-lost", "boot-failed", "held", "paused", "unsoaked" or "". */
+const char *decide_hold(const struct decide_facts *f);
+
+/* The release that the plan means for this device: the candidate of its cohort where its draw is
+ * within the staging share, else the baseline where it has no content or older content. Never what
+ * runs already or is quarantined; with a pin only the pinned version. *ret_why: "" or why there is
+ * none though the plan has one: "quarantined", "pinned". */
+struct want decide_want(const struct decide_facts *f, const char **ret_why);
+
+/* What forbids the wanted release once its manifest is known: "wrong-manifest", "critical",
+ * "min-agent", "sequence" (below what the running one permits), "older"; "" nothing. */
+const char *decide_refusal(const struct decide_facts *f, const struct want *w,
+                           const char *agent_version);
+
+/* Seconds until the manifest's pace reaches this device; 0: reached, or exempt (a canary by its
+ * owner's word, a device without content). Needs f->manifest. */
+int64_t decide_pace_wait_s(const struct decide_facts *f);
+
+/* True if the plan recalls what runs here. */
+bool decide_recalled(const struct decide_facts *f);
+
+/* Where a channel goes back to from `digest`: the release that it ran healthily last and that is
+ * neither quarantined nor recalled (f->plan may be NULL), nor below the lowest sequence that the
+ * one it leaves allows. "": nothing. */
+const char *decide_back(const struct decide_facts *f, const char *digest);
+
+/* Dotted versions compared number by number: <0, 0, >0. */
+int decide_version_compare(const char *a, const char *b);
+
+#endif

@@ -1,0 +1,110 @@
+/* hook: what a command's end means, and that none outlives its deadline. */
+#include "cmocka_all.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "hook.h"
+#include "scratch.h"
+
+static struct hook_result run(const char *command, int64_t deadline_ms)
+{
+    struct hook h = {.kind = "health",
+                     .command = command,
+                     .deadline_ms = deadline_ms,
+                     .confined = true,
+                     .channel = "crs",
+                     .version = "2.0",
+                     .digest = "d1",
+                     .dir = "/somewhere"};
+    struct hook_result r;
+    struct err err = {0};
+
+    assert_int_equal(hook_run(&h, &r, &err), 0);
+    return r;
+}
+
+static void test_what_an_end_means(void **state)
+{
+    static const struct {
+        const char *command;
+        bool good, blamed;
+        const char *cause;
+    } rows[] = {
+        {"exit 0", true, false, "health-exit-0"},
+        {"exit 1", false, true, "health-exit-1"},
+        {"exit 75", false, false, "health-exit-75"},
+        {"kill -SEGV $$", false, true, "health-signal-11"},
+        {"/nonexistent/checker", false, true, "health-exit-127"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct hook_result r = run(rows[i].command, 20000);
+
+        assert_string_equal(r.cause, rows[i].cause);
+        assert_int_equal(r.good, rows[i].good);
+        assert_int_equal(r.blamed, rows[i].blamed);
+    }
+}
+
+static void test_surroundings(void **state)
+{
+    struct hook_result r = run("pwd; echo $FIREBREAK_CHANNEL $FIREBREAK_VERSION $FIREBREAK_DIGEST "
+                               "$FIREBREAK_DIR ${HOME-none}; cat; ls /proc/$$/fd | wc -l",
+                               20000);
+
+    (void)state;
+    assert_true(r.good);
+    assert_string_equal(r.output, "/\ncrs 2.0 d1 /somewhere none\n3\n");
+}
+
+static void test_output_is_capped_and_both_streams(void **state)
+{
+    struct hook_result r =
+        run("echo why >&2; head -c 300000 /dev/zero | tr '\\0' x; exit 3", 20000);
+
+    (void)state;
+    assert_string_equal(r.cause, "health-exit-3");
+    assert_int_equal(strlen(r.output), HOOK_OUTPUT_MAX);
+    assert_memory_equal(r.output, "why\nxxx", 7);
+}
+
+/* The whole group goes: the grandchild would write the file, long after the deadline. */
+static void test_deadline_kills_the_group(void **state)
+{
+    char command[400];
+    struct timespec a, b;
+    struct hook_result r;
+
+    snprintf(command, sizeof command, "(echo $$ > %s/started; sleep 600; touch %s/late) & wait",
+             (char *)*state, (char *)*state);
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    r = run(command, 300);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    assert_string_equal(r.cause, "health-deadline");
+    assert_true(r.blamed);
+    assert_in_range(b.tv_sec - a.tv_sec, 0, 60);
+}
+
+static void test_leader_gone_child_keeps_the_pipe(void **state)
+{
+    struct hook_result r = run("echo before; sleep 600 & exit 0", 20000);
+
+    (void)state;
+    assert_true(r.good);
+    assert_string_equal(r.output, "before\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_an_end_means),
+        cmocka_unit_test(test_surroundings),
+        cmocka_unit_test(test_output_is_capped_and_both_streams),
+        cmocka_unit_test_setup_teardown(test_deadline_kills_the_group, scratch_make,
+                                        scratch_remove),
+        cmocka_unit_test(test_leader_gone_child_keeps_the_pipe),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
