@@ -55,13 +55,20 @@ static void merge(struct rollout_ring *into, const struct rollout_ring *ring)
 }
 
 /* The last ring is everybody's: a canary ring that would cover the whole fleet stays before it. */
+static bool merges(const struct rollout *r, const struct rollout_ring *ring)
+{
+    const struct rollout_ring *last;
+
+    if (r->n_rings == 0)
+        return false;
+    last = &r->rings[r->n_rings - 1];
+    return ring->cap <= last->cap && !(last->kind == RING_CANARY && ring->share_ppm == ALL_PPM);
+}
+
 static void push(struct rollout *r, const struct rollout_ring *ring)
 {
-    struct rollout_ring *last = &r->rings[r->n_rings - 1];
-
-    if (r->n_rings > 0 && ring->cap <= last->cap &&
-        !(last->kind == RING_CANARY && ring->share_ppm == ALL_PPM))
-        merge(last, ring);
+    if (merges(r, ring))
+        merge(&r->rings[r->n_rings - 1], ring);
     else if (r->n_rings < POLICY_MAX_RINGS)
         r->rings[r->n_rings++] = *ring;
 }

@@ -1,5 +1,9 @@
 # unit tests of canary/
+fb_unit(draws fb_canary)
 fb_unit(eprocess fb_canary)
 fb_unit(gate fb_canary)
+fb_unit(pacing fb_canary)
 fb_unit(policy fb_policy)
-fb_unit(rollout fb_policy)
+fb_unit(ring fb_canary)
+fb_unit(rollout fb_canary)
+fb_unit(rollout_fleet fb_policy)

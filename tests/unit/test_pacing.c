@@ -1,0 +1,90 @@
+/* pacing: ticks, first admissions, tolerance of missing acknowledgements. */
+#include "cmocka_all.h"
+
+#include <string.h>
+
+#include "pacing.h"
+
+static void topology_of(int n, struct topology *t)
+{
+    memset(t, 0, sizeof(*t));
+    t->n_os = t->n_cohorts = n < 2 ? 1 : 2;
+    strcpy(t->os[0], "windows");
+    strcpy(t->os[1], "linux");
+    strcpy(t->cohorts[0].name, "windows-10.0.22631");
+    strcpy(t->cohorts[1].name, "debian-12");
+    t->cohorts[1].os = 1;
+    t->cohorts[1].size = n / 4;
+    t->cohorts[0].size = n - n / 4;
+    if (n < 4)
+        t->n_os = t->n_cohorts = 1;
+}
+
+static void build(struct rollout *r, const struct policy *p, int fleet, int canaries)
+{
+    struct topology t;
+    char why[160];
+
+    topology_of(fleet, &t);
+    assert_int_equal(rollout_init(r, p, &t, canaries, why, sizeof(why)), 0);
+}
+
+static void test_fast_ticks_until_the_count_ring_is_full(void **state)
+{
+    struct policy p;
+    struct rollout r;
+
+    (void)state;
+    policy_standard(&p);
+    build(&r, &p, 8500000, 100);
+    assert_true(pacing_is_fast(&r));
+    r.ring = 1;
+    assert_true(pacing_is_fast(&r));
+    r.full_since_ms = 5;
+    assert_false(pacing_is_fast(&r));
+    r.ring = 2;
+    r.full_since_ms = -1;
+    assert_false(pacing_is_fast(&r));
+}
+
+static void test_n0_by_largest_remainder(void **state)
+{
+    static const int64_t share[] = {24, 18, 12, 9, 6, 2, 3, 1, 6, 4, 2, 1, 5, 4, 2, 1};
+    static const int64_t want[16] = {1, 1, 1, 1};
+    struct topology t = {.n_os = 1, .n_cohorts = 16};
+    int64_t got[GATE_MAX_COHORTS], sum = 0;
+
+    (void)state;
+    for (int c = 0; c < 16; c++)
+        t.cohorts[c].size = share[c] * 1000;
+    pacing_spread(4, &t, got);
+    for (int c = 0; c < 16; c++) {
+        assert_int_equal(got[c], want[c]);
+        sum += got[c];
+    }
+    assert_int_equal(sum, 4);
+}
+
+static void test_unacknowledged_limit_passes_smoothly(void **state)
+{
+    struct policy p;
+
+    (void)state;
+    policy_standard(&p);
+    assert_int_equal(pacing_unacknowledged_limit(&p, 500, 3), 2);
+    assert_int_equal(pacing_unacknowledged_limit(&p, 4999, 1000), 4); /* 2 + 0.5 + 3 sqrt 0.5 */
+    assert_int_equal(pacing_unacknowledged_limit(&p, 5000, 1000), 4);
+    assert_int_equal(pacing_unacknowledged_limit(&p, 25000, 1000), 20); /* five times */
+    assert_int_equal(pacing_unacknowledged_limit(&p, 50000, 1000), INT64_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fast_ticks_until_the_count_ring_is_full),
+        cmocka_unit_test(test_n0_by_largest_remainder),
+        cmocka_unit_test(test_unacknowledged_limit_passes_smoothly),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,97 @@
+/* ring: the policy's rings on fleets of all sizes. */
+#include "cmocka_all.h"
+
+#include <string.h>
+
+#include "ring.h"
+
+static void topology_of(int n, struct topology *t)
+{
+    memset(t, 0, sizeof(*t));
+    t->n_os = t->n_cohorts = n < 2 ? 1 : 2;
+    strcpy(t->os[0], "windows");
+    strcpy(t->os[1], "linux");
+    strcpy(t->cohorts[0].name, "windows-10.0.22631");
+    strcpy(t->cohorts[1].name, "debian-12");
+    t->cohorts[1].os = 1;
+    t->cohorts[1].size = n / 4;
+    t->cohorts[0].size = n - n / 4;
+    if (n < 4)
+        t->n_os = t->n_cohorts = 1;
+}
+
+static void build(struct rollout *r, const struct policy *p, int fleet, int canaries)
+{
+    struct topology t;
+    char why[160];
+
+    topology_of(fleet, &t);
+    assert_int_equal(rollout_init(r, p, &t, canaries, why, sizeof(why)), 0);
+}
+
+static void test_rings_merge_on_small_fleets(void **state)
+{
+    static const struct {
+        int fleet, canaries, n;
+        int64_t caps[6];
+    } rows[] = {
+        {1, 0, 1, {1}},
+        {4, 0, 2, {1, 4}},
+        {50, 0, 4, {1, 5, 48, 50}},
+        {50, 20, 3, {10, 48, 50}}, /* the smaller rings are within the canaries */
+        {403, 3, 5, {2, 4, 40, 383, 403}},
+        {50000, 0, 4, {500, 5000, 47500, 50000}},
+        {8500000, 500, 6, {250, 2000, 85000, 850000, 8075000, 8500000}},
+    };
+    struct policy p;
+
+    (void)state;
+    policy_standard(&p);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rollout r;
+
+        build(&r, &p, rows[i].fleet, rows[i].canaries);
+        assert_int_equal(r.n_rings, rows[i].n);
+        for (int k = 0; k < r.n_rings; k++)
+            assert_int_equal(r.rings[k].cap, rows[i].caps[k]);
+    }
+}
+
+static void test_merged_rings_keep_margins_and_bake(void **state)
+{
+    struct policy p;
+    struct rollout r;
+
+    (void)state;
+    policy_standard(&p);
+    p.rings[2].bake_ms *= 2;
+    build(&r, &p, 500, 0); /* 2,000 or 1 %, and 1 %: five devices both */
+    assert_int_equal(r.rings[0].cap, 5);
+    assert_int_equal(r.rings[0].bake_ms, p.rings[2].bake_ms);
+    assert_true(r.rings[0].rho_cr == 3.0 && r.rings[0].rho_sl == 1.5);
+}
+
+static void test_holdout_is_a_ring(void **state)
+{
+    struct policy p;
+    struct rollout r;
+
+    (void)state;
+    policy_standard(&p);
+    p.holdout_ppm = 10000;
+    build(&r, &p, 50000, 0);
+    assert_int_equal(r.n_rings, 5);
+    assert_int_equal(r.rings[3].cap, 49500);
+    assert_int_equal(r.rings[3].bake_ms, p.holdout_ms);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rings_merge_on_small_fleets),
+        cmocka_unit_test(test_merged_rings_keep_margins_and_bake),
+        cmocka_unit_test(test_holdout_is_a_ring),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
