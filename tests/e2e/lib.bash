@@ -4,9 +4,9 @@
 #
 #   #!/bin/bash
 #   . "$(dirname "$0")/lib.bash"
-#   start server "$FIREBREAK_BIN/firebreakd" --config "$work/server.conf"
-#   wait_until 10 "the server has a port" test -s "$work/port"
-#   assert_eq "$(curl -s "http://127.0.0.1:$(cat "$work/port")/x")" "y" "answer of /x"
+#   start server "$FIREBREAK_BIN/firebreakd" --config "$WORK/server.conf"
+#   wait_until 10 "the server has a port" test -s "$WORK/port"
+#   assert_eq "$(curl -s "http://127.0.0.1:$(cat "$WORK/port")/x")" "y" "answer of /x"
 #
 # Ports are free ones that the server takes itself (listen=127.0.0.1:0) and writes to its port_file.
 # Nothing sleeps in the hope that something has happened: wait_until polls, with a deadline.
@@ -16,8 +16,8 @@ set -euo pipefail
 : "${FIREBREAK_BIN:=$FIREBREAK_SOURCE/build/bin}"
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/firebreak-e2e.XXXXXX") # all of a story's files
-chmod 755 "$work"
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/firebreak-e2e.XXXXXX") # all of a story's files
+chmod 755 "$WORK"
 declare -A started=() # name -> pid of what start() started and stop() has not ended
 groups=()             # every group that start() made: what a killed parent left behind is in it
 
@@ -32,16 +32,16 @@ lib_cleanup() {
     done
     [ ${#started[@]} -eq 0 ] || wait "${started[@]}" 2>/dev/null || true
     if [ "$status" -ne 0 ]; then
-        for log in "$work"/*.log; do
+        for log in "$WORK"/*.log; do
             [ -s "$log" ] || continue
             echo "--- the end of $(basename "$log"):"
             tail -n 25 "$log"
         done
     fi
     if [ -n "${FIREBREAK_KEEP:-}" ]; then
-        echo "kept: $work"
+        echo "kept: $WORK"
     else
-        rm -rf "$work"
+        rm -rf "$WORK"
     fi
     exit "$status"
 }
@@ -60,13 +60,13 @@ step() {
     printf '[%5d s] %s\n' "$SECONDS" "$*"
 }
 
-# start NAME COMMAND...: in the background, in a group of its own, output in $work/NAME.log; its pid
+# start NAME COMMAND...: in the background, in a group of its own, output in $WORK/NAME.log; its pid
 # by pid_of.
 start() {
     local name=$1
     shift
     ! running "$name" || fail "'$name' is running already"
-    setsid "$@" >>"$work/$name.log" 2>&1 </dev/null & # no job control, so setsid does not fork
+    setsid "$@" >>"$WORK/$name.log" 2>&1 </dev/null & # no job control, so setsid does not fork
     started[$name]=$!
     groups+=($!)
 }
