@@ -1,6 +1,7 @@
 /*
  * audit: who did what and why, hash-chained from the first row: hash = SHA-256 of the canonical
- * JSON of the row without "hash"; prev is the row's before it (64 zeros for the first).
+ * JSON of the row (audit_to_json) without "hash"; prev is the row's before it (64 zeros for the
+ * first).
  */
 #ifndef FIREBREAK_SERVER_AUDIT_H
 #define FIREBREAK_SERVER_AUDIT_H
@@ -9,12 +10,19 @@
 
 #include "base/err.h"
 
+struct audit;
+struct row_audit;
 struct server;
 struct store_batch;
 
-/* Chain head read from the store at start. */
+/* Reads the whole chain; ERR_TAMPERED where it is broken. */
 int audit_open(struct server *s, struct audit **ret, struct err *err);
 void audit_free(struct audit *a);
+/* The head again from the store (after a failed commit). */
+int audit_reload(struct server *s, struct err *err);
+
+/* A row as the API shows it and the chain hashes it: "detail" is the exact stored text or null. */
+json_t *audit_to_json(const struct row_audit *row);
 
 /* Append one row to the batch. Under the site lock, so that order and chain agree. detail: JSON
  * object or NULL, not stolen. actor: an operator's name, "gate", "server". */

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 
+struct auth;
 struct server;
 struct store_batch;
 
@@ -33,6 +34,12 @@ enum role {
 const char *role_name(enum role r);
 int role_from(const char *text, enum role *ret);
 
+/* Operators and enrolment tokens as the store has them. */
+int auth_open(struct server *s, struct auth **ret, struct err *err);
+void auth_free(struct auth *a);
+/* Read all again (after a failed commit). */
+int auth_reload(struct server *s, struct err *err);
+
 struct operator_ref {
     char name[OPERATOR_NAME_MAX];
     enum role role;
@@ -45,6 +52,10 @@ int auth_operator(struct server *s, const char *token, struct operator_ref *ret,
  */
 int auth_add_operator(struct server *s, const char *name, enum role role, char ret_token[64],
                       struct store_batch *batch, struct err *err);
+
+/* The operators of bootstrap_dir/operators.json that are not there yet, each audited; called at
+ * every start. A missing file is none. */
+int auth_import(struct server *s, struct store_batch *batch, struct err *err);
 
 /* Make an enrolment token (fbe_...) for `uses` devices of a group. */
 int auth_add_enrolment(struct server *s, const char *group, int64_t uses, char ret_token[64],
