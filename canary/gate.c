@@ -98,7 +98,8 @@ static bool batch_is_sane(const struct batch *b, const struct topology *t)
 {
     return (int)b->metric >= 0 && b->metric < N_METRICS && b->cohort >= 0 &&
            b->cohort < t->n_cohorts && (int)b->stratum >= 0 && b->stratum < N_STRATA &&
-           b->f_t >= 0 && b->f_t <= b->n_t && b->f_c >= 0 && b->f_c <= b->n_c;
+           b->f_t >= 0 && b->f_t <= b->n_t && b->n_t <= GATE_MAX_DEVICES && b->f_c >= 0 &&
+           b->f_c <= b->n_c && b->n_c <= GATE_MAX_DEVICES;
 }
 
 static bool facts_are_sane(const struct gate_facts *f, const struct topology *t)

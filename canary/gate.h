@@ -86,7 +86,7 @@ void gate_init(struct gate *g);
 
 /* Take in one tick. Writes at most max reasons, worst first, and returns how many; halts and
  * warnings by node in ret_halt, ret_warn (GATE_MAX_NODES flags), pause in *ret_pause. Contradictory
- * counts (negative, f > n) are refused: returns -1 and changes nothing. */
+ * counts (negative, f > n, above GATE_MAX_DEVICES) are refused: returns -1 and changes nothing. */
 int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
               const struct gate_facts *f, struct gate_reason *ret, int max,
               bool ret_halt[GATE_MAX_NODES], bool ret_warn[GATE_MAX_NODES], bool *ret_pause);

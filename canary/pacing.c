@@ -139,6 +139,13 @@ static int64_t pace_cap(const struct rollout_facts *f, int64_t size)
     return (int64_t)ceil((double)size * (double)f->pace_ppm / ALL_PPM);
 }
 
+bool pacing_held_by_pace(const struct rollout *r, const struct rollout_facts *f,
+                         const struct cohort_facts *sum)
+{
+    return r->rings[r->ring].kind != RING_CANARY &&
+           sum->admitted >= pace_cap(f, topology_fleet(&r->topology));
+}
+
 static int64_t admissions_per_tick(const struct rollout *r)
 {
     int64_t tick_ms = pacing_is_fast(r) ? r->policy.fast_tick_ms : r->policy.tick_ms;

@@ -32,6 +32,10 @@ int64_t pacing_unacknowledged(const struct cohort_facts *f);
 /* Treated, not heard of yet, not overdue either. */
 int64_t pacing_in_flight(const struct cohort_facts *f);
 
+/* True where the manifest's pace lets nobody more in by now. */
+bool pacing_held_by_pace(const struct rollout *r, const struct rollout_facts *f,
+                         const struct cohort_facts *sum);
+
 /* True while the fast tick holds: until the ring that is given as a count (where there is none, the
  * first that is not the canary group's) is full. */
 bool pacing_is_fast(const struct rollout *r);

@@ -161,8 +161,9 @@ const char *policy_check(const struct policy *p, char *ret_why, unsigned long si
         return "n_adv must not be negative, n0 in 1 to 1,000";
     if (!(p->growth_fast > 0.0 && p->growth_fast <= 10.0 && p->growth > 0.0 && p->growth <= 10.0))
         return "growth must be in (0, 10]";
-    if (p->max_admissions_s < 1 || p->stuck_ticks < 1 || p->stuck_ticks > 1000)
-        return "max_admissions_s must be positive, stuck_ticks in 1 to 1,000";
+    if (p->max_admissions_s < 1 || p->max_admissions_s > 1000000 || p->stuck_ticks < 1 ||
+        p->stuck_ticks > 1000)
+        return "max_admissions_s must be in 1 to 1,000,000, stuck_ticks in 1 to 1,000";
     if (p->small_fleet < 0 || p->stage_wait_ticks < 0 || p->budget_s < 1)
         return "small_fleet and stage_wait_ticks must not be negative, budget_s positive";
     if (p->direct_window_ms < 0 || p->slow_window_ms < 0 || p->fresh_wake_ms < 0)

@@ -30,7 +30,8 @@ enum metric {
 const char *metric_name(enum metric m);
 /* w_metric: the metric's share of the error; all of them sum to 1. */
 double metric_weight(enum metric m);
-/* Ticks from the trial to its batch. */
+/* Ticks of 60 s from the trial to its batch. SF and SA count check-in intervals whatever a tick's
+ * length; the others are times. */
 int metric_lag_ticks(enum metric m);
 
 enum ring_kind {

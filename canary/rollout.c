@@ -105,11 +105,15 @@ int rollout_add_cohort(struct rollout *r, const char *name, const char *os)
 
 static bool cohort_is_sane(const struct cohort_facts *f)
 {
-    return f->ready >= 0 && f->late >= 0 && f->staging >= 0 && f->passed_away >= 0 &&
-           f->admitted >= 0 && f->healthy >= 0 && f->healthy_slow >= 0 && f->excused >= 0 &&
-           f->overdue >= 0 && f->healthy + f->excused + f->overdue <= f->admitted &&
-           f->canary_size >= 0 && f->canary_ready >= 0 && f->canary_admitted >= 0 &&
-           f->canary_admitted <= f->admitted;
+    const int64_t counts[] = {f->ready,    f->late,        f->staging,         f->passed_away,
+                              f->admitted, f->healthy,     f->healthy_slow,    f->excused,
+                              f->overdue,  f->canary_size, f->canary_ready,    f->canary_admitted,
+                              f->direct,   f->soaking,     f->control_crashes, f->controls};
+
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+        if (counts[i] < 0 || counts[i] > GATE_MAX_DEVICES)
+            return false;
+    return f->healthy + f->excused + f->overdue <= f->admitted && f->canary_admitted <= f->admitted;
 }
 
 static bool facts_are_sane(const struct rollout *r, const struct rollout_facts *f)
@@ -394,6 +398,7 @@ static void stand(const struct rollout *r, const struct rollout_facts *f,
     *ret = (struct standing){.sum = sum, .tick = f->tick, .now_ms = f->now_ms};
     ret->paused = j->pause;
     ret->warned = live_warning(r, j);
+    ret->held_by_pace = pacing_held_by_pace(r, f, sum);
     ret->overdue_limit = r->accepted + limit;
     /* On a small fleet a warning leaves nothing to tolerate. */
     if (ret->warned)

@@ -20,7 +20,8 @@ struct cohort_facts {
     int64_t admitted;     /* permits given since the start */
     int64_t healthy;      /* H: two check-ins after applying */
     int64_t healthy_slow; /* H as of slow_window ago */
-    int64_t excused;      /* treated, not healthy yet, said goodbye */
+    int64_t excused;      /* treated, not healthy yet, but heard of: said goodbye, refused or rolled
+                             back (what speaks against the release is in direct) */
     int64_t overdue; /* treated, neither healthy nor excused, admitted stuck_ticks ago or more */
     int64_t canary_size, canary_ready,
         canary_admitted; /* of the canary group, also counted above */
@@ -78,7 +79,8 @@ struct rollout {
 #define ROLLOUT_MAX_REASONS 16
 
 struct rollout_decision {
-    enum verdict verdict;            /* the worst that holds */
+    enum verdict verdict; /* the worst that holds; HALT also where one cohort is halted and
+                             the others go on: see halts_all */
     int64_t admit[GATE_MAX_COHORTS]; /* how many more may be given permits in the next tick */
     int64_t admit_canary;            /* of them from the canary group, while ring 0 is open */
     bool fleet_wide;                 /* small fleet or canary ring: admit[0..] is a cap; the k =

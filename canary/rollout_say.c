@@ -68,6 +68,8 @@ static void add_waits_for(struct text *t, const struct rollout *r, const struct 
             text_count(t, sum->overdue);
             text_add(t, " of them overdue");
         }
+    } else if (s->held_by_pace) {
+        text_add(t, "; waits for the manifest's pace");
     } else if (canary && sum->canary_ready + sum->canary_admitted == 0) {
         text_add(t, "; waits for a canary device to be ready");
     } else if (ring_waits_for_staging(r, s->tick, sum)) {
@@ -120,6 +122,16 @@ static void add_baking(struct text *t, const struct rollout *r, const struct sta
         add_proof(t, r, s);
 }
 
+static void add_halted(struct text *t, const struct rollout *r)
+{
+    int n = 0;
+
+    for (int c = 0; c < r->topology.n_cohorts; c++)
+        n += r->halted[c];
+    if (n > 0)
+        text_add(t, "; %d of %d cohorts halted", n, r->topology.n_cohorts);
+}
+
 void rollout_say_stands(const struct rollout *r, const struct standing *s,
                         struct rollout_decision *ret)
 {
@@ -144,6 +156,8 @@ void rollout_say_stands(const struct rollout *r, const struct standing *s,
         add_counts(&t, r, s->sum);
         add_waits_for(&t, r, s);
     }
+    if (!r->all_halted)
+        add_halted(&t, r);
 }
 
 static const char *proof_words(enum proof p)

@@ -18,7 +18,7 @@ enum proof {
 struct standing {
     const struct cohort_facts *sum; /* of live cohorts */
     int64_t tick, now_ms;
-    bool paused, warned;
+    bool paused, warned, held_by_pace;
     bool overdue_asked; /* too many treated devices stay unacknowledged */
     int64_t overdue_limit;
     bool acknowledged; /* all treated, within tolerance */

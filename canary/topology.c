@@ -119,8 +119,8 @@ const char *topology_check(const struct topology *t)
     for (int c = 0; c < t->n_cohorts; c++) {
         if (t->cohorts[c].os < 0 || t->cohorts[c].os >= t->n_os)
             return "a cohort without an OS family";
-        if (t->cohorts[c].size < 0)
-            return "a cohort of negative size";
+        if (t->cohorts[c].size < 0 || t->cohorts[c].size > GATE_MAX_DEVICES)
+            return "a cohort of negative or unbelievable size";
     }
     return topology_fleet(t) > 0 ? NULL : "no devices";
 }

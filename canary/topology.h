@@ -15,6 +15,7 @@
 #define GATE_MAX_OS          8
 #define GATE_MAX_NODES       (1 + GATE_MAX_OS + GATE_MAX_COHORTS)
 #define GATE_NAME_MAX        96
+#define GATE_MAX_DEVICES     1000000000 /* in any one count */
 #define TOPOLOGY_OS_MAX      24
 #define TOPOLOGY_COHORT_NODE (1 + GATE_MAX_OS)
 

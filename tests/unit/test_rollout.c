@@ -165,6 +165,7 @@ static void test_halts_keep_to_their_scope(void **state)
     assert_int_equal(d.verdict, VERDICT_HALT);
     assert_int_equal(d.admit[5], 0);
     assert_true(d.admit[4] > 0);
+    assert_non_null(strstr(d.stands, "1 of 16 cohorts halted"));
     f.cohorts[5].direct = f.cohorts[6].direct = f.cohorts[7].direct = 6;
     assert_int_equal(rollout_tick(&r, &f, &d), 0);
     assert_true(r.all_halted && d.halts_all && d.newly_halted[0]);
@@ -205,9 +206,101 @@ static void test_bad_start_is_refused(void **state)
     assert_string_equal(why, "policy 'standard': the last ring is not 100 %");
 }
 
+static uint64_t next_random(uint64_t *s)
+{
+    *s = *s * 6364136223846793005ULL + 1442695040888963407ULL;
+    return *s >> 33;
+}
+
+static int64_t up_to(uint64_t *s, int64_t n)
+{
+    return (int64_t)(next_random(s) % (uint64_t)(n + 1));
+}
+
+static void random_facts(uint64_t *s, const struct rollout *r, struct rollout_facts *f,
+                         struct batch *b)
+{
+    memset(f, 0, sizeof(*f));
+    f->pace_ppm = up_to(s, 1) ? 1000000 : up_to(s, 1000000);
+    f->person_promotes = up_to(s, 20) == 0;
+    f->groups = (int)up_to(s, 3);
+    f->tick_controls = up_to(s, 1000);
+    f->silent_controls = up_to(s, 50) == 0 ? f->tick_controls : 0;
+    f->silent_groups = f->groups;
+    for (int c = 0; c < r->topology.n_cohorts; c++) {
+        struct cohort_facts *of = &f->cohorts[c];
+
+        of->ready = up_to(s, r->topology.cohorts[c].size);
+        of->late = up_to(s, 5);
+        of->staging = up_to(s, 10);
+        of->passed_away = up_to(s, 10);
+        of->admitted = up_to(s, r->topology.cohorts[c].size);
+        of->healthy = up_to(s, of->admitted);
+        of->healthy_slow = up_to(s, of->healthy);
+        of->excused = up_to(s, of->admitted - of->healthy);
+        of->overdue = up_to(s, (of->admitted - of->healthy - of->excused) / 8);
+        of->controls = up_to(s, 100);
+        of->canary_size = 3;
+        of->canary_ready = up_to(s, 3);
+        f->n_batches = c + 1;
+        b[c] = (struct batch){.metric = (enum metric)up_to(s, N_METRICS - 1), .cohort = c};
+        b[c].n_t = up_to(s, 50);
+        b[c].f_t = up_to(s, 30) ? 0 : up_to(s, b[c].n_t / 8);
+        b[c].n_c = up_to(s, 5000);
+        b[c].f_c = up_to(s, b[c].n_c / 100);
+    }
+    f->batches = b;
+}
+
+/* Whatever the facts: nobody beyond those who are ready, nobody while it halts, pauses or asks,
+ * never past the pace, never back a ring, and always a sentence. */
+static void test_any_facts_keep_the_invariants(void **state)
+{
+    static const int fleets[] = {1, 30, 403, 4999, 5000, 30000, 8500000};
+    uint64_t s = 1;
+
+    (void)state;
+    for (int run = 0; run < 210; run++) {
+        struct policy p;
+        struct topology t;
+        struct rollout r;
+        struct rollout_facts f;
+        struct rollout_decision d;
+        struct batch b[2];
+        char why[160];
+        int ring = 0;
+
+        policy_standard(&p);
+        topology_of(fleets[run % 7], &t);
+        assert_int_equal(rollout_init(&r, &p, &t, run % 2, why, sizeof(why)), 0);
+        for (int tick = 0; tick < 100; tick++) {
+            random_facts(&s, &r, &f, b);
+            f.tick = tick;
+            f.now_ms = tick * 600000;
+            assert_int_equal(rollout_tick(&r, &f, &d), 0);
+            for (int c = 0; c < t.n_cohorts; c++) {
+                const struct cohort_facts *of = &f.cohorts[c];
+
+                assert_true(d.admit[c] >= 0);
+                assert_true(d.admit[c] == 0 || !r.halted[c]);
+                if (!d.fleet_wide)
+                    assert_true(d.admit[c] <= of->ready + of->late);
+            }
+            if (d.verdict == VERDICT_ASK || d.verdict == VERDICT_PAUSE || r.all_halted)
+                assert_int_equal(d.admit_fleet, 0);
+            if (f.pace_ppm == 0 && d.admit_canary == 0)
+                assert_int_equal(d.admit_fleet, 0);
+            assert_true(d.ring >= ring && d.ring <= ring + 1);
+            ring = d.ring;
+            assert_true(d.stands[0] != '\0' && strlen(d.stands) < sizeof(d.stands));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_facts_keep_the_invariants),
         cmocka_unit_test(test_margins_promote_when_shown),
         cmocka_unit_test(test_warning_holds_a_baked_ring_and_then_asks),
         cmocka_unit_test(test_pause_admits_nobody),

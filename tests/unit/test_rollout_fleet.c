@@ -479,6 +479,7 @@ static void test_pace_bounds_everything(void **state)
         f.now_ms += f.decision.tick_ms;
     }
     assert_int_equal(admitted(&f), 5);
+    assert_non_null(strstr(f.decision.stands, "waits for the manifest's pace"));
     fleet_release(&f);
 }
 
