@@ -11,7 +11,7 @@
 
 /* ---- the fleet: 3 of 4 devices run windows, the rest linux ---- */
 
-enum content { GOOD, WINDOWS_DIES, TENTH_DIES, PREFLIGHT_FAILS, SOME_SLOW };
+enum content { GOOD, WINDOWS_DIES, TENTH_DIES, PREFLIGHT_FAILS, SOME_SLOW, GOOD_IN_A_BAD_WORLD };
 enum device_state { STAGING, READY, PERMITTED, TREATED };
 
 #define ACK_TICKS 4 /* apply, then two check-ins */
@@ -101,6 +101,12 @@ static void fleet_release(struct fleet *f)
     free(f->devices);
 }
 
+/* Half the benign rate that the policies allow for. */
+static bool falls_silent(struct fleet *f)
+{
+    return next_random(&f->seed) % 4000 == 0;
+}
+
 static void load_content(struct fleet *f, struct device *d)
 {
     switch (f->content) {
@@ -109,6 +115,9 @@ static void load_content(struct fleet *f, struct device *d)
         break;
     case WINDOWS_DIES:
         d->dead = d->cohort == 0;
+        break;
+    case GOOD_IN_A_BAD_WORLD:
+        d->dead = falls_silent(f);
         break;
     case TENTH_DIES:
         d->dead = next_random(&f->seed) % 10 == 0;
@@ -140,6 +149,7 @@ static void step_devices(struct fleet *f)
             now[d->cohort].f_t += d->dead;
         } else if (d->state == READY) {
             now[d->cohort].n_c++;
+            now[d->cohort].f_c += f->content == GOOD_IN_A_BAD_WORLD && falls_silent(f);
         } else if (d->state == TREATED && f->tick >= ack && !d->dead) {
             if (f->content == SOME_SLOW && i % 50 == 0)
                 continue; /* never says so */
@@ -307,6 +317,30 @@ static void test_good_content_completes_without_proof(void **state)
             assert_true(f.rollout.unproven >= 1);
         fleet_release(&f);
     }
+}
+
+/* Devices go silent for reasons of their own, in both arms: nothing halts, and a person is asked in
+ * at most 2 % of rollouts. */
+static void test_benign_silence_halts_nothing(void **state)
+{
+    struct policy p;
+    int asked = 0, n = 0;
+
+    (void)state;
+    policy_standard(&p);
+    for (int seed = 0; seed < 60; seed++) {
+        struct fleet f;
+
+        fleet_init(&f, 4999, 0, GOOD_IN_A_BAD_WORLD, &p, (uint64_t)seed * 104729 + 3);
+        f.answers = true;
+        fleet_run(&f, 2000);
+        assert_false(f.rollout.all_halted);
+        assert_true(f.rollout.complete);
+        asked += f.answered > 0;
+        n++;
+        fleet_release(&f);
+    }
+    assert_true(asked * 50 <= n);
 }
 
 static void test_approve_asks_at_once_where_no_proof_can_come(void **state)
@@ -529,6 +563,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_content_completes),
         cmocka_unit_test(test_good_content_completes_without_proof),
+        cmocka_unit_test(test_benign_silence_halts_nothing),
         cmocka_unit_test(test_approve_asks_at_once_where_no_proof_can_come),
         cmocka_unit_test(test_silent_death_hits_a_handful),
         cmocka_unit_test(test_tenth_dying_is_bounded),
