@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "manifest.h"
 #include "text.h"
 
@@ -31,11 +32,11 @@ static const char *bad_characters(const char *path)
 {
     for (const char *s = path; *s;) {
         uint32_t cp = 0;
-        size_t k = text_utf8(s, &cp);
+        size_t k = utf8_next(s, &cp);
 
         if (k == 0)
             return "is not UTF-8";
-        if (text_is_control(cp))
+        if (utf8_is_control(cp))
             return "has a control character";
         if (cp == '\\')
             return "has a backslash";

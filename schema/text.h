@@ -9,13 +9,6 @@
 
 #include "base/err.h"
 
-/* Length in bytes of the UTF-8 sequence at s (RFC 3629: no overlong form, no surrogate, at most
- * U+10FFFF), its code point in *ret_cp. 0 where there is none, and at the terminating NUL. */
-size_t text_utf8(const char *s, uint32_t *ret_cp);
-
-/* True for C0, DEL and C1 controls. */
-int text_is_control(uint32_t cp);
-
 /* A copy of at most max_bytes (cut between characters) in which every byte that is not UTF-8 and
  * every control character other than newline and tab has become '?'. malloc'd; NULL: no memory. */
 char *text_clean(const char *s, size_t max_bytes);

@@ -59,14 +59,20 @@ struct clock clock_fixed(struct clock_fixed *at)
     return (struct clock){fixed_wall, fixed_boot, fixed_awake, at};
 }
 
+/* The years that RFC 3339 can write: 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z. */
+#define UTC_FIRST INT64_C(-62167219200)
+#define UTC_LAST  INT64_C(253402300799)
+
 void clock_format_utc(int64_t wall_s, char ret[21])
 {
-    time_t t = (time_t)wall_s;
+    time_t t = wall_s < UTC_FIRST ? UTC_FIRST : wall_s > UTC_LAST ? UTC_LAST : wall_s;
     struct tm tm;
+    size_t n;
 
     gmtime_r(&t, &tm);
-    if (strftime(ret, 21, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-        snprintf(ret, 21, "9999-12-31T23:59:59Z");
+    /* strftime's %Y does not pad the year. */
+    n = (size_t)snprintf(ret, 21, "%04u", (unsigned)(tm.tm_year + 1900) % 10000);
+    strftime(ret + n, 21 - n, "-%m-%dT%H:%M:%SZ", &tm);
 }
 
 int clock_parse_utc(const char *text, int64_t *ret_wall_s)

@@ -39,7 +39,8 @@ static inline int64_t clock_awake_ms(const struct clock *c)
     return c->awake_ms(c->ctx);
 }
 
-/* "2026-11-25T00:31:07Z" (TUF's and RFC 3339's form, seconds). ret holds at least 21 bytes. */
+/* "2026-11-25T00:31:07Z" (TUF's and RFC 3339's form, seconds). A time outside the years
+ * 0000 to 9999 becomes the nearest end of them. */
 void clock_format_utc(int64_t wall_s, char ret[21]);
 
 /* The reverse, strict. 0 or -1. */

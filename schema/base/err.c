@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct err_row {
     int exit_status;
     int http;
@@ -25,6 +27,17 @@ static const struct err_row *row(int code)
     return &rows[code < ERR_N_CODES ? code : ERR_INTERNAL];
 }
 
+/* Messages quote what came from outside, and cut it: whatever that was, what is told can be printed
+ * on one line and put into JSON. */
+static void say(char *ret, size_t size, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
+
+static void say(char *ret, size_t size, const char *fmt, va_list ap)
+{
+    vsnprintf(ret, size, fmt, ap);
+    utf8_make_line(ret);
+}
+
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
 {
     va_list ap;
@@ -34,7 +47,7 @@ int err_set(struct err *err, enum err_code code, const char *fmt, ...)
     err->code = code;
     err->remedy[0] = '\0';
     va_start(ap, fmt);
-    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    say(err->msg, sizeof err->msg, fmt, ap);
     va_end(ap);
     return -(int)code;
 }
@@ -67,10 +80,11 @@ int err_errno(struct err *err, int errnum, const char *fmt, ...)
     err->code = code;
     err->remedy[0] = '\0';
     va_start(ap, fmt);
-    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    say(err->msg, sizeof err->msg, fmt, ap);
     va_end(ap);
     n = strlen(err->msg);
     snprintf(err->msg + n, sizeof err->msg - n, ": %s", strerror(errnum));
+    utf8_make_line(err->msg);
     return -(int)code;
 }
 
@@ -83,11 +97,12 @@ int err_context(struct err *err, int r, const char *fmt, ...)
     if (r == 0 || !err)
         return r;
     va_start(ap, fmt);
-    vsnprintf(head, sizeof head, fmt, ap);
+    say(head, sizeof head, fmt, ap);
     va_end(ap);
     memcpy(tail, err->msg, sizeof tail);
     tail[sizeof tail - 1] = '\0';
     snprintf(err->msg, sizeof err->msg, "%.180s: %.200s", head, tail);
+    utf8_make_line(err->msg); /* either may have been cut within a character */
     return r;
 }
 
@@ -98,7 +113,7 @@ int err_remedy(struct err *err, const char *fmt, ...)
     if (!err)
         return -ERR_INTERNAL;
     va_start(ap, fmt);
-    vsnprintf(err->remedy, sizeof err->remedy, fmt, ap);
+    say(err->remedy, sizeof err->remedy, fmt, ap);
     va_end(ap);
     return -(int)err->code;
 }

@@ -70,7 +70,7 @@ struct err {
 };
 
 /* Set code and message; returns -code, so that `return err_set(...)` reads well. err may be NULL.
- */
+ * Whatever a message quotes, it is one line of UTF-8 without control characters afterwards. */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -29,6 +29,38 @@ static void test_err_context_and_table(void **state)
     assert_true(strlen(err_show_remedy(&err)) > 0);
 }
 
+/* What is quoted may be anything, and may be cut anywhere. */
+static void test_err_is_one_printable_line(void **state)
+{
+    static const struct {
+        const char *quoted, *told;
+    } rows[] = {
+        {"plain d\xc3\xa9j\xc3\xa0", "plain d\xc3\xa9j\xc3\xa0"},
+        {"\x1b[2J\r\n\tx\x7f", "?[2J   x?"},
+        {"c1 \xc2\x9b", "c1 ??"},
+        {"bad \xc0\xae \xed\xa0\x80 \xff", "bad ?? ??? ?"},
+        {"cut \xe2\x82", "cut ??"},
+    };
+    char accents[2 * ERR_MSG_MAX + 1];
+    struct err err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        err_set(&err, ERR_INVALID, "%s", rows[i].quoted);
+        assert_string_equal(err.msg, rows[i].told);
+        err_remedy(&err, "%s", rows[i].quoted);
+        assert_string_equal(err.remedy, rows[i].told);
+        err_set(&err, ERR_INVALID, "x");
+        err_context(&err, -ERR_INVALID, "%s", rows[i].quoted);
+        assert_memory_equal(err.msg, rows[i].told, strlen(rows[i].told));
+    }
+    for (size_t i = 0; i < ERR_MSG_MAX; i++)
+        memcpy(accents + 2 * i, "\xc3\xa9", 3);
+    err_set(&err, ERR_INVALID, "%s", accents);
+    assert_int_equal(strlen(err.msg), ERR_MSG_MAX - 1);
+    assert_int_equal(err.msg[ERR_MSG_MAX - 2], '?');
+}
+
 static void test_buf_never_passes_its_cap(void **state)
 {
     struct buf b;
@@ -112,6 +144,17 @@ static void test_utc(void **state)
     assert_int_equal(t, 1721362140);
     clock_format_utc(t, text);
     assert_string_equal(text, "2024-07-19T04:09:00Z");
+    /* Whatever is read is written as it was; what cannot be written is the nearest that can. */
+    assert_int_equal(clock_parse_utc("0000-01-01T00:00:00Z", &t), 0);
+    clock_format_utc(t, text);
+    assert_string_equal(text, "0000-01-01T00:00:00Z");
+    clock_format_utc(INT64_MIN, text);
+    assert_string_equal(text, "0000-01-01T00:00:00Z");
+    assert_int_equal(clock_parse_utc("0999-12-31T23:59:59Z", &t), 0);
+    clock_format_utc(t, text);
+    assert_string_equal(text, "0999-12-31T23:59:59Z");
+    clock_format_utc(INT64_MAX, text);
+    assert_string_equal(text, "9999-12-31T23:59:59Z");
     assert_int_equal(clock_parse_utc("2024-02-30T00:00:00Z", &t), -1);
     assert_int_equal(clock_parse_utc("2024-07-19 04:09:00Z", &t), -1);
 }
@@ -120,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_err_context_and_table),
+        cmocka_unit_test(test_err_is_one_printable_line),
         cmocka_unit_test(test_buf_never_passes_its_cap),
         cmocka_unit_test(test_file_round_trip_and_secrets),
         cmocka_unit_test(test_remove_tree_does_not_follow_links),
