@@ -6,8 +6,8 @@
 
 #include "base/hex.h"
 #include "base/jsonx.h"
+#include "base/utf8.h"
 #include "checkin.h"
-#include "text.h"
 
 /* Fit to show, but for newlines and tabs. */
 static void check_detail(const char *detail)
@@ -16,8 +16,8 @@ static void check_detail(const char *detail)
 
     FUZZ_CHECK(strlen(detail) <= EVENT_DETAIL_MAX);
     for (size_t n; *detail; detail += n) {
-        n = text_utf8(detail, &cp);
-        FUZZ_CHECK(n > 0 && (cp == '\n' || cp == '\t' || !text_is_control(cp)));
+        n = utf8_next(detail, &cp);
+        FUZZ_CHECK(n > 0 && (cp == '\n' || cp == '\t' || !utf8_is_control(cp)));
     }
 }
 

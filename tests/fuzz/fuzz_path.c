@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "manifest.h"
 #include "text.h"
 
@@ -47,8 +48,8 @@ static void check_printable(const char *text)
     uint32_t cp;
 
     for (size_t n; *text; text += n) {
-        n = text_utf8(text, &cp);
-        FUZZ_CHECK(n > 0 && !text_is_control(cp));
+        n = utf8_next(text, &cp);
+        FUZZ_CHECK(n > 0 && !utf8_is_control(cp));
     }
 }
 
