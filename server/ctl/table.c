@@ -93,21 +93,38 @@ static const char *cell(const struct table *t, size_t at)
     return at < t->n_cells && t->cells[at] ? t->cells[at] : "";
 }
 
+/* No white space at the end of a line. */
+static void put_trimmed(const char *line, size_t len, FILE *out)
+{
+    while (len > 0 && line[len - 1] == ' ')
+        len--;
+    fwrite(line, 1, len, out);
+    fputc('\n', out);
+}
+
+/* row SIZE_MAX: the titles. */
 static void print_line(const struct table *t, const int *widths, size_t row, int indent, FILE *out)
 {
-    fprintf(out, "%*s", indent, "");
+    char *line = NULL;
+    size_t len;
+    FILE *mem = open_memstream(&line, &len);
+
+    if (!mem)
+        return;
+    fprintf(mem, "%*s", indent, "");
     for (int c = 0; c < t->n_columns; c++) {
-        bool titles = row == SIZE_MAX, last = c == t->n_columns - 1;
         const char *text =
-            titles ? t->columns[c].title : cell(t, row * (size_t)t->n_columns + (size_t)c);
+            row == SIZE_MAX ? t->columns[c].title : cell(t, row * (size_t)t->n_columns + (size_t)c);
         int pad = widths[c] - width(text);
 
         if (t->columns[c].right)
-            fprintf(out, "%*s%s", pad, "", text);
+            fprintf(mem, "%*s%s  ", pad, "", text);
         else
-            fprintf(out, "%s%*s", text, last ? 0 : pad, "");
-        fputs(last ? "\n" : "  ", out);
+            fprintf(mem, "%s%*s  ", text, pad, "");
     }
+    if (fclose(mem) == 0)
+        put_trimmed(line, len, out);
+    free(line);
 }
 
 void table_print(const struct table *t, int indent, FILE *out)

@@ -1,6 +1,6 @@
 /*
  * trust: what the server publishes for a channel, verified from a trusted root before anything is
- * built or signed on top of it: whoever stole the server must not get his targets signed.
+ * built or signed on top of it: whoever stole the server must not get targets of his own signed.
  */
 #ifndef FIREBREAK_CTL_TRUST_H
 #define FIREBREAK_CTL_TRUST_H
