@@ -1,0 +1,21 @@
+/* run: the fleet's loop: due endpoints ask, answers come back, until told to stop. */
+#ifndef FIREBREAK_FLEET_RUN_H
+#define FIREBREAK_FLEET_RUN_H
+
+#include "net/http.h"
+#include "script.h"
+
+struct run_options {
+    const struct script *script;
+    struct http_options http;
+    const char *root_file;
+    const char *token;      /* enrolment token */
+    const char *out;        /* result.json */
+    const char *ready_file; /* written once all are enrolled; NULL none */
+    int64_t duration_s;     /* 0: until SIGTERM or SIGINT */
+    int stop_fd;            /* readable when it is to stop */
+};
+
+int run_fleet(const struct run_options *o, struct err *err);
+
+#endif

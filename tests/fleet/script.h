@@ -1,0 +1,57 @@
+/*
+ * script: what a fleet plays (schema/FORMATS.md, "Fleet script"), read strictly.
+ *
+ *   {"seed", "tick_ms", "channel"?, "connections"?, "soak_ms"?, "duration_s"?,
+ *    "groups": [{"count", "cohort", "canary"?, "behaviour", "on_release"?, "share_ppm"?,
+ *                "slow_ticks"?, "recover_share_ppm"?, "recover_ticks"?}]}
+ */
+#ifndef FIREBREAK_FLEET_SCRIPT_H
+#define FIREBREAK_FLEET_SCRIPT_H
+
+#include "checkin.h"
+
+#define SCRIPT_MAX_GROUPS    64
+#define SCRIPT_MAX_ENDPOINTS 200000
+
+/* X(NAME, text): how an endpoint takes a release, once it has a permit for it. */
+#define BEHAVIOURS(X)                                                                              \
+    X(HEALTHY, "healthy")             /* applied at once, healthy after the soak */                \
+    X(CRASH_AT_LOAD, "crash-at-load") /* never heard again, or back later with the old content */  \
+    X(SILENT, "silent")               /* never heard again */                                      \
+    X(SLOW, "slow")                   /* applied ticks later, healthy after the soak */
+
+enum behaviour {
+#define X(name, text) BEHAVIOUR_##name,
+    BEHAVIOURS(X)
+#undef X
+};
+
+struct script_group {
+    int64_t count;
+    char cohort[COHORT_NAME_MAX];
+    struct platform platform; /* of that cohort */
+    bool canary;
+    enum behaviour behaviour;
+    char on_release[RELEASE_VERSION_MAX]; /* "" on each; on others: healthy */
+    int64_t share_ppm;                    /* of the group's endpoints behave so */
+    int64_t slow_ticks;
+    int64_t recover_share_ppm, recover_ticks;
+};
+
+struct script {
+    int64_t seed, tick_ms, soak_ms;
+    int64_t connections;            /* requests at once */
+    int64_t duration_s;             /* 0: until told to stop */
+    char channel[CHANNEL_NAME_MAX]; /* "": the only one that there is */
+    struct script_group groups[SCRIPT_MAX_GROUPS];
+    size_t n_groups;
+    int64_t n_endpoints; /* of all groups */
+};
+
+int script_read(const char *path, struct script *ret, struct err *err);
+int script_parse(const char *data, size_t len, struct script *ret, struct err *err);
+
+/* True for a share of indices, chosen by seed, index and purpose; always the same ones. */
+bool script_chosen(int64_t seed, int64_t index, const char *purpose, int64_t share_ppm);
+
+#endif
