@@ -17,10 +17,8 @@
 #include "server.h"
 #include "store.h"
 
-#define FLEET_PAST_EPOCHS 4 /* agent starts remembered; coming back to one of them is a fork */
-#define FLEET_EVENT_MEMORY                                                                         \
-    64 /* ids of events remembered per device; an agent's spool is shorter                         \
-        */
+#define FLEET_PAST_EPOCHS  4  /* agent starts remembered; coming back to one of them is a fork */
+#define FLEET_EVENT_MEMORY 64 /* event ids remembered per device; an agent's spool is shorter */
 
 /* What a device last said of one channel. */
 struct device_channel {

@@ -132,8 +132,16 @@ void store_batch_free(struct store_batch *b); /* only where it was not submitted
     X(device_channel)                                                                              \
     X(exposure)                                                                                    \
     X(event)                                                                                       \
-    X(release) X(metadata) X(rollout) X(tick) X(audit) X(operator) X(enrolment) X(recall)          \
-        X(approval) X(setting)
+    X(release)                                                                                     \
+    X(metadata)                                                                                    \
+    X(rollout)                                                                                     \
+    X(tick)                                                                                        \
+    X(audit)                                                                                       \
+    X(operator)                                                                                    \
+    X(enrolment)                                                                                   \
+    X(recall)                                                                                      \
+    X(approval)                                                                                    \
+    X(setting)
 #define X(noun) void store_put_##noun(struct store_batch *b, const struct row_##noun *row);
 STORE_ROWS(X)
 #undef X

@@ -1,0 +1,207 @@
+/* tuf_client: the chain of roots, and recovery by rotation of online keys. */
+#include "cmocka_all.h"
+
+#include <string.h>
+
+#include "tuf_world.h"
+
+#define NOW TUF_REPO_NOW
+#define DAY TUF_REPO_DAY
+
+static void test_initial_root_must_verify_itself(void **state)
+{
+    struct tuf_world *w = *state;
+    const char *text;
+
+    json_object_clear(w->repo->trusted);
+    w->repo->root_by.n = 1;
+    tuf_repo_publish_root(w->repo);
+    text = json_string_value(json_object_get(w->repo->files, "metadata/1.root.json"));
+    assert_int_equal(tuf_client_init(&w->store, text, strlen(text), &w->err), -ERR_UNDERSIGNED);
+    assert_int_equal(json_object_size(w->repo->trusted), 0);
+    /* nor is one that was put there by other means taken */
+    json_object_set_new(w->repo->trusted, "root.json", json_string(text));
+    tuf_client_free(w->client);
+    w->client = NULL;
+    assert_int_equal(tuf_client_new(&w->store, &w->fetch, &w->client, &w->err), -ERR_UNDERSIGNED);
+}
+
+static void test_init_twice_is_refused(void **state)
+{
+    struct tuf_world *w = *state;
+    const char *text = json_string_value(json_object_get(w->repo->files, "metadata/1.root.json"));
+
+    assert_int_equal(tuf_client_init(&w->store, text, strlen(text), &w->err), -ERR_EXISTS);
+}
+
+static void rotate_root(struct tuf_world *w, int a, int b)
+{
+    struct tuf_repo *r = w->repo;
+    struct tuf_repo_role both = {4, {r->root_by.signers[0], r->root_by.signers[1], a, b}};
+    struct tuf_repo_role next = {2, {a, b}};
+
+    tuf_repo_bump(r->root, 1);
+    tuf_repo_set_role(r, "root", &next, 2);
+    r->root_by = both;
+    tuf_repo_publish_root(r);
+    r->root_by = next;
+}
+
+static void test_root_chain(void **state)
+{
+    struct tuf_world *w = *state;
+
+    assert_int_equal(tuf_world_refresh(w), 0);
+    tuf_repo_expire(w->repo->root, NOW - DAY); /* expiry of those in between is not judged */
+    rotate_root(w, 6, 7);
+    rotate_root(w, 5, 6);
+    tuf_repo_expire(w->repo->root, NOW + DAY);
+    rotate_root(w, 0, 7);
+    assert_int_equal(tuf_world_refresh(w), 0);
+    tuf_world_assert_requests(w, "2.root.json 3.root.json 4.root.json 5.root.json timestamp.json");
+    assert_int_equal(tuf_world_trusted(w, "root.json"), 4);
+}
+
+static void test_root_signed_by_new_keys_only(void **state)
+{
+    struct tuf_world *w = *state;
+    struct tuf_repo_role thief = {2, {6, 7}};
+
+    tuf_repo_bump(w->repo->root, 1);
+    tuf_repo_set_role(w->repo, "root", &thief, 2);
+    w->repo->root_by = thief;
+    tuf_repo_publish_root(w->repo);
+    assert_int_equal(tuf_world_refresh(w), -ERR_UNDERSIGNED);
+    tuf_world_assert_requests(w, "2.root.json");
+    assert_int_equal(tuf_world_trusted(w, "root.json"), 1);
+}
+
+static void test_root_signed_by_old_keys_only(void **state)
+{
+    struct tuf_world *w = *state;
+    struct tuf_repo_role next = {2, {6, 7}};
+
+    tuf_repo_bump(w->repo->root, 1);
+    tuf_repo_set_role(w->repo, "root", &next, 2);
+    tuf_repo_publish_root(w->repo);
+    assert_int_equal(tuf_world_refresh(w), -ERR_UNDERSIGNED);
+    assert_non_null(strstr(w->err.msg, "by its own keys"));
+    assert_int_equal(tuf_world_trusted(w, "root.json"), 1);
+}
+
+static void test_root_of_wrong_version(void **state)
+{
+    static const int steps[] = {-1, 1};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct tuf_world *w = *state;
+
+        tuf_repo_bump(w->repo->root, 1);
+        tuf_repo_publish_root(w->repo);
+        tuf_repo_bump(w->repo->root, steps[i]);
+        tuf_repo_put(w->repo, "metadata/2.root.json", w->repo->root, &w->repo->root_by, NULL);
+        tuf_repo_bump(w->repo->root, -1 - steps[i]);
+        assert_int_equal(tuf_world_refresh(w), -ERR_ROLLBACK);
+        assert_int_equal(tuf_world_trusted(w, "root.json"), 1);
+    }
+}
+
+static void test_expired_new_root_is_kept_then_fails(void **state)
+{
+    struct tuf_world *w = *state;
+
+    tuf_repo_bump(w->repo->root, 1);
+    tuf_repo_expire(w->repo->root, NOW - 1);
+    tuf_repo_publish_root(w->repo);
+    assert_int_equal(tuf_world_refresh(w), -ERR_EXPIRED);
+    tuf_world_assert_requests(w, "2.root.json 3.root.json");
+    assert_int_equal(tuf_world_trusted(w, "root.json"), 2);
+    assert_int_equal(tuf_world_find(w), -ERR_UNAVAILABLE);
+}
+
+static void test_endless_roots_are_bounded(void **state)
+{
+    struct tuf_world *w = *state;
+
+    for (int i = 0; i < 258; i++) {
+        tuf_repo_bump(w->repo->root, 1);
+        tuf_repo_publish_root(w->repo);
+    }
+    assert_int_equal(tuf_world_refresh(w), 0);
+    assert_int_equal(tuf_world_trusted(w, "root.json"), 257);
+}
+
+/* After rotation of online keys the old files do not count: fast-forward recovery. */
+static void rotation_recovers(struct tuf_world *w, const char *role, struct tuf_repo_role *by)
+{
+    struct tuf_repo *r = w->repo;
+
+    /* the stolen key runs ahead */
+    tuf_repo_bump(r->timestamp, 1000);
+    tuf_repo_bump(r->snapshot, 1000);
+    tuf_repo_publish(r);
+    assert_int_equal(tuf_world_refresh(w), 0);
+    assert_int_equal(tuf_world_trusted(w, "snapshot.json"), 1001);
+    /* the owner goes on from where he was, with another key */
+    tuf_repo_bump(r->timestamp, -999);
+    tuf_repo_bump(r->snapshot, -999);
+    *by = (struct tuf_repo_role){1, {6}};
+    tuf_repo_set_role(r, role, by, 1);
+    tuf_repo_bump(r->root, 1);
+    tuf_repo_publish_root(r);
+    tuf_repo_publish(r);
+    assert_int_equal(tuf_world_refresh(w), 0);
+    assert_int_equal(tuf_world_trusted(w, "timestamp.json"), 2);
+    assert_int_equal(tuf_world_trusted(w, "snapshot.json"), 2);
+}
+
+static void test_timestamp_key_rotation(void **state)
+{
+    struct tuf_world *w = *state;
+
+    rotation_recovers(w, "timestamp", &w->repo->timestamp_by);
+}
+
+static void test_snapshot_key_rotation(void **state)
+{
+    struct tuf_world *w = *state;
+
+    rotation_recovers(w, "snapshot", &w->repo->snapshot_by);
+}
+
+static void test_added_key_is_no_rotation(void **state)
+{
+    struct tuf_world *w = *state;
+    struct tuf_repo_role more = {2, {2, 6}};
+
+    tuf_repo_bump(w->repo->timestamp, 5);
+    tuf_repo_publish(w->repo);
+    assert_int_equal(tuf_world_refresh(w), 0);
+    tuf_repo_set_role(w->repo, "timestamp", &more, 1);
+    tuf_repo_bump(w->repo->root, 1);
+    tuf_repo_publish_root(w->repo);
+    tuf_repo_bump(w->repo->timestamp, -5);
+    tuf_repo_publish(w->repo);
+    assert_int_equal(tuf_world_refresh(w), -ERR_ROLLBACK);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, tuf_world_set_up, tuf_world_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_initial_root_must_verify_itself),
+        T(test_init_twice_is_refused),
+        T(test_root_chain),
+        T(test_root_signed_by_new_keys_only),
+        T(test_root_signed_by_old_keys_only),
+        T(test_root_of_wrong_version),
+        T(test_expired_new_root_is_kept_then_fails),
+        T(test_endless_roots_are_bounded),
+        T(test_timestamp_key_rotation),
+        T(test_snapshot_key_rotation),
+        T(test_added_key_is_no_rotation),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
