@@ -161,8 +161,9 @@ static int make_view(struct metadata_thread *t, struct view **ret, struct err *e
     return 0;
 }
 
-/* Under lock: until there is something to do, at most wait_ms. */
-static void await(struct metadata_thread *t, int64_t wait_ms)
+/* Under lock: until told to stop, until a newer snapshot is wanted where that counts, at most
+ * wait_ms. */
+static void await(struct metadata_thread *t, int64_t wait_ms, bool wanted_counts)
 {
     struct timespec until;
 
@@ -173,25 +174,28 @@ static void await(struct metadata_thread *t, int64_t wait_ms)
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    while (!t->stop && t->wanted <= t->have)
+    while (!t->stop && !(wanted_counts && t->wanted > t->have))
         if (pthread_cond_timedwait(&t->news, &t->lock, &until) == ETIMEDOUT)
             break;
 }
 
-/* After a failure: wait without looking at what is wanted, which has not gone away. */
-static void pause_thread(struct metadata_thread *t)
+/* Under lock: take in one refresh; the wait that follows it. */
+static void publish(struct metadata_thread *t, struct view *v)
 {
-    int64_t wanted = t->wanted;
-
-    t->wanted = t->have;
-    await(t, RETRY_MS);
-    if (wanted > t->wanted)
-        t->wanted = wanted;
+    t->have = v->snapshot_version;
+    view_free(t->view);
+    t->view = v;
+    t->o.wake(t->o.ctx);
+    if (t->wanted > t->have) /* what was promised is not there yet: ask again, not at once */
+        await(t, RETRY_MS, false);
+    else
+        await(t, t->o.poll_ms, true);
 }
 
 static void *run(void *arg)
 {
     struct metadata_thread *t = arg;
+    int failures = 0; /* in a row; only the first is told */
 
     pthread_mutex_lock(&t->lock);
     while (!t->stop) {
@@ -201,22 +205,16 @@ static void *run(void *arg)
 
         pthread_mutex_unlock(&t->lock);
         r = make_view(t, &v, &err);
-        if (r < 0)
+        if (r < 0 && failures++ == 0)
             log_warn("metadata", "%s", err.msg);
         pthread_mutex_lock(&t->lock);
-        if (r < 0) {
+        if (r == 0) {
+            failures = 0;
+            publish(t, v);
+        } else {
             t->failure = r;
-            pause_thread(t);
-            continue;
+            await(t, RETRY_MS, false);
         }
-        t->have = v->snapshot_version;
-        view_free(t->view);
-        t->view = v;
-        t->o.wake(t->o.ctx);
-        if (t->wanted > t->have) /* what was promised is not there yet: ask again, not at once */
-            pause_thread(t);
-        else
-            await(t, t->o.poll_ms);
     }
     pthread_mutex_unlock(&t->lock);
     return NULL;
