@@ -46,6 +46,11 @@ char *fuzz_text(const uint8_t *data, size_t len);
 /* The value as text that is equal for equal values (free()). */
 char *fuzz_dump(const json_t *v);
 
+/* Every member that `dumped` has was in the input, with the same value: a codec invents nothing and
+ * mixes nothing up. Apart from "detail", which is cleaned, and a manifest's "critical", which is
+ * judged and not kept. */
+void fuzz_adds_nothing(const struct buf *dumped, const uint8_t *data, size_t len);
+
 /* Both texts are the same; where not, they are shown. */
 void fuzz_same(const char *a, const char *b);
 

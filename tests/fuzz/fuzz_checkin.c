@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "base/jsonx.h"
 #include "checkin.h"
 #include "text.h"
 
@@ -27,7 +28,17 @@ static void check_fields(const struct checkin *c)
     }
 }
 
-static void check_round_trip(const struct checkin *c)
+/* A device that said `ready` is not taken for one that did not, nor the other way round. */
+static void check_ready(const struct checkin *c, const uint8_t *data, size_t len)
+{
+    json_auto_t *o = json_loadb((const char *)data, len, 0, NULL);
+    const json_t *list = json_object_get(o, "channels");
+
+    for (size_t i = 0; i < c->n_channels; i++)
+        FUZZ_CHECK(jsonx_has(json_array_get(list, i), "ready") == c->channels[i].has_ready);
+}
+
+static void check_round_trip(const struct checkin *c, const uint8_t *data, size_t len)
 {
     struct checkin *again = NULL;
     struct buf first, second;
@@ -39,6 +50,7 @@ static void check_round_trip(const struct checkin *c)
     FUZZ_CHECK(fuzz_ok(checkin_parse(first.data, first.len, &again, &err), &err));
     FUZZ_CHECK(checkin_dump(again, &second, &err) == 0);
     fuzz_same(first.data, second.data);
+    fuzz_adds_nothing(&first, data, len);
     checkin_free(again);
     buf_release(&first);
     buf_release(&second);
@@ -54,7 +66,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         return 0;
     }
     check_fields(c);
-    check_round_trip(c);
+    check_ready(c, data, len);
+    check_round_trip(c, data, len);
     checkin_free(c);
     return 0;
 }

@@ -41,7 +41,7 @@ static void check_clashes(const struct manifest *m)
         }
 }
 
-static void check_round_trip(const struct manifest *m)
+static void check_round_trip(const struct manifest *m, const uint8_t *data, size_t len)
 {
     struct manifest *again = NULL;
     struct buf first, second;
@@ -54,6 +54,7 @@ static void check_round_trip(const struct manifest *m)
         FUZZ_CHECK(fuzz_ok(manifest_parse(first.data, first.len, &again, &err), &err));
         FUZZ_CHECK(manifest_dump(again, &second, &err) == 0);
         fuzz_same(first.data, second.data);
+        fuzz_adds_nothing(&first, data, len);
     }
     manifest_free(again);
     buf_release(&first);
@@ -77,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     FUZZ_CHECK(m->lowest_sequence >= 0 && m->lowest_sequence <= m->sequence);
     check_files(m);
     check_clashes(m);
-    check_round_trip(m);
+    check_round_trip(m, data, len);
     manifest_free(m);
     return 0;
 }

@@ -44,7 +44,7 @@ static void check_cohorts(const struct plan *p)
         }
 }
 
-static void check_round_trip(const struct plan *p)
+static void check_round_trip(const struct plan *p, const uint8_t *data, size_t len)
 {
     struct plan *again = NULL;
     struct buf first, second;
@@ -56,6 +56,7 @@ static void check_round_trip(const struct plan *p)
     FUZZ_CHECK(fuzz_ok(plan_parse(first.data, first.len, &again, &err), &err));
     FUZZ_CHECK(plan_dump(again, &second, &err) == 0);
     fuzz_same(first.data, second.data);
+    fuzz_adds_nothing(&first, data, len);
     plan_free(again);
     buf_release(&first);
     buf_release(&second);
@@ -74,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     FUZZ_CHECK(p->permit_keys.threshold == 1);
     FUZZ_CHECK(!p->baseline[0] == !p->baseline_version[0]);
     check_cohorts(p);
-    check_round_trip(p);
+    check_round_trip(p, data, len);
     plan_free(p);
     return 0;
 }
