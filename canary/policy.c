@@ -111,6 +111,8 @@ static const char *ring_why(const struct policy *p, int i, char *ret_why, unsign
         text_add(&t, "bakes for a negative time");
     else if ((r->rho_cr != 0.0 && !(r->rho_cr > 1.0)) || (r->rho_sl != 0.0 && !(r->rho_sl > 1.0)))
         text_add(&t, "asks a margin that is not above 1");
+    else if ((r->rho_cr != 0.0 || r->rho_sl != 0.0) && r->bake_ms == 0 && i < p->n_rings - 1)
+        text_add(&t, "asks a margin, but no bake in which it could be shown");
     else if (r->kind == RING_CANARY && i > 0)
         text_add(&t, "must come first");
     else if (r->kind != RING_CANARY && (r->share_ppm <= 0 || r->share_ppm > ALL_PPM))

@@ -43,8 +43,10 @@ static double stricter(double a, double b)
 
 static void merge(struct rollout_ring *into, const struct rollout_ring *ring)
 {
-    into->policy_ring = ring->policy_ring;
     into->bake_ms = max64(into->bake_ms, ring->bake_ms);
+    if (ring->policy_ring < 0)
+        return; /* the holdout: no ring of the policy's, and not larger than what it merges into */
+    into->policy_ring = ring->policy_ring;
     into->rho_cr = stricter(into->rho_cr, ring->rho_cr);
     into->rho_sl = stricter(into->rho_sl, ring->rho_sl);
     if (into->kind == RING_CANARY && ring->share_ppm < ALL_PPM)

@@ -101,6 +101,8 @@ static void test_bad_files_are_refused(void **state)
          "no size of its own"},
         {HEAD "\"rings\": [{\"devices\": 5}, {\"share_ppm\": 1000000}]}", "'share_ppm' is missing"},
         {HEAD "\"rings\": [{\"share_ppm\": 1000000, \"rho_cr\": 2}]}", "no ring after it"},
+        {HEAD "\"rings\": [{\"share_ppm\": 10000, \"rho_cr\": 2}, {\"share_ppm\": 1000000}]}",
+         "ring 1 (1 %) asks a margin, but no bake"},
         {HEAD "\"alpha\": 0.2, " RING "}", "alpha"},
     };
 

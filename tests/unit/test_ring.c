@@ -85,12 +85,33 @@ static void test_holdout_is_a_ring(void **state)
     assert_int_equal(r.rings[3].bake_ms, p.holdout_ms);
 }
 
+/* The ring before holds back less than the holdout asks: it bakes as long, and stays what it is. */
+static void test_merged_holdout_keeps_the_ring(void **state)
+{
+    struct policy p;
+    struct rollout r;
+
+    (void)state;
+    policy_standard(&p);
+    p.rings[4].share_ppm = 980000;
+    p.rings[4].rho_cr = 2.0;
+    p.holdout_ppm = 30000;
+    build(&r, &p, 50000, 0);
+    assert_int_equal(r.n_rings, 4);
+    assert_int_equal(r.rings[2].cap, 49000);
+    assert_int_equal(r.rings[2].share_ppm, 980000);
+    assert_int_equal(r.rings[2].bake_ms, p.holdout_ms);
+    assert_int_equal(r.rings[2].first_policy_ring, 4); /* whose margins are asked */
+    assert_int_equal(r.rings[2].policy_ring, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rings_merge_on_small_fleets),
         cmocka_unit_test(test_merged_rings_keep_margins_and_bake),
         cmocka_unit_test(test_holdout_is_a_ring),
+        cmocka_unit_test(test_merged_holdout_keeps_the_ring),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
