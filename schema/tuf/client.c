@@ -260,6 +260,13 @@ static int take_root(struct tuf_client *c, const struct buf *raw, const char *wh
     return 0;
 }
 
+/* 5.3.3. Object stores answer "forbidden" for what is not there to those who may not list it; a
+ * mirror that withholds a root could as well deny that there is one. */
+static bool is_last_root(int r)
+{
+    return r == -ERR_NOT_FOUND || r == -ERR_FORBIDDEN;
+}
+
 /* 5.3. Only the last root is judged for expiry. */
 static int update_root(struct tuf_client *c, int64_t now_s, struct err *err)
 {
@@ -272,7 +279,7 @@ static int update_root(struct tuf_client *c, int64_t now_s, struct err *err)
         snprintf(path, sizeof path, "metadata/%lld.root.json", (long long)c->root->version + 1);
         buf_init(&raw, TUF_ROOT_MAX);
         r = c->fetch.get(c->fetch.ctx, path, &raw, &why);
-        if (r == -ERR_NOT_FOUND) {
+        if (is_last_root(r)) {
             buf_release(&raw);
             break;
         }

@@ -14,7 +14,8 @@
 /* Where untrusted files come from. Paths are relative to the repository: "metadata/3.root.json",
  * "metadata/timestamp.json", "metadata/7.snapshot.json", "metadata/2.content-crs.json",
  * "targets/content/crs/<sha256>.1.0.json". ret carries the cap: longer is ERR_TOO_LARGE.
- * ERR_NOT_FOUND where there is none; anything else ends the refresh. */
+ * ERR_NOT_FOUND where there is none (of a root ERR_FORBIDDEN, too: some static hosts say so);
+ * anything else ends the refresh. */
 struct tuf_fetch {
     int (*get)(void *ctx, const char *path, struct buf *ret, struct err *err);
     void *ctx;

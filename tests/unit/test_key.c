@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -164,6 +165,50 @@ static void round_trip(const char *keytype, const char *name, const char *passph
     assert_false(key_verify(again, "dat", 3, hex));
 }
 
+/* A PEM that claims to be encrypted: OpenSSL would ask a terminal for the passphrase, or where
+ * there is none, standard input. */
+#define ENCRYPTED_PUBLIC                                                                           \
+    "-----BEGIN PUBLIC KEY-----\n"                                                                 \
+    "Proc-Type: 4,ENCRYPTED\n"                                                                     \
+    "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n"                                     \
+    "\n"                                                                                           \
+    "MCowBQYDK2VwAyEA/FHNjmIYoaONpH7QAjDwWAgW7RO6MwOsXeuRFUiQgCU=\n"                               \
+    "-----END PUBLIC KEY-----\n"
+
+/* In a session without a terminal; how many bytes of standard input were left. */
+static int left_of_stdin(const char *public_text)
+{
+    json_auto_t *o = json_pack("{s:s,s:s,s:{s:s}}", "keytype", "ecdsa", "scheme",
+                               "ecdsa-sha2-nistp256", "keyval", "public", public_text);
+    struct err err = {0};
+    struct key *k = NULL;
+    char rest[16];
+
+    setsid();
+    if (key_from_json(o, &k, &err) != -ERR_INVALID || k)
+        return -1;
+    return (int)read(STDIN_FILENO, rest, sizeof rest);
+}
+
+static void test_keys_never_ask_for_a_passphrase(void **state)
+{
+    int in[2], status = 0;
+    pid_t pid;
+
+    (void)state;
+    assert_int_equal(pipe(in), 0);
+    assert_int_equal(write(in[1], "secret\n", 7), 7);
+    close(in[1]);
+    pid = fork();
+    if (pid == 0) {
+        dup2(in[0], STDIN_FILENO);
+        _exit(left_of_stdin(ENCRYPTED_PUBLIC) == 7 ? 0 : 1);
+    }
+    close(in[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 static void test_round_trips(void **state)
 {
     (void)state;
@@ -291,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_signs_as_rfc8032),
         cmocka_unit_test(test_key_id_is_hash_of_canonical_object),
         cmocka_unit_test(test_bad_keys),
+        cmocka_unit_test(test_keys_never_ask_for_a_passphrase),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_file_refusals),
         cmocka_unit_test(test_command_signer),

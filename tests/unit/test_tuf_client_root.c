@@ -131,6 +131,29 @@ static void test_endless_roots_are_bounded(void **state)
     assert_int_equal(tuf_world_trusted(w, "root.json"), 257);
 }
 
+/* A static host that says "forbidden" of what is not there. */
+static int get_or_forbidden(void *ctx, const char *path, struct buf *ret, struct err *err)
+{
+    struct tuf_fetch inner = tuf_repo_fetch(ctx);
+    int r = inner.get(inner.ctx, path, ret, err);
+
+    return r == -ERR_NOT_FOUND ? err_set(err, ERR_FORBIDDEN, "'%s': access denied", path) : r;
+}
+
+static void test_forbidden_ends_the_chain_only(void **state)
+{
+    struct tuf_world *w = *state;
+
+    w->fetch = (struct tuf_fetch){.get = get_or_forbidden, .ctx = w->repo};
+    rotate_root(w, 6, 7);
+    assert_int_equal(tuf_world_refresh(w), 0);
+    tuf_world_assert_requests(w, "2.root.json 3.root.json timestamp.json 1.snapshot.json "
+                                 "1.targets.json");
+    assert_int_equal(tuf_world_trusted(w, "root.json"), 2);
+    json_object_del(w->repo->files, "metadata/timestamp.json");
+    assert_int_equal(tuf_world_refresh(w), -ERR_FORBIDDEN);
+}
+
 /* After rotation of online keys the old files do not count: fast-forward recovery. */
 static void rotation_recovers(struct tuf_world *w, const char *role, struct tuf_repo_role *by)
 {
@@ -198,6 +221,7 @@ int main(void)
         T(test_root_of_wrong_version),
         T(test_expired_new_root_is_kept_then_fails),
         T(test_endless_roots_are_bounded),
+        T(test_forbidden_ends_the_chain_only),
         T(test_timestamp_key_rotation),
         T(test_snapshot_key_rotation),
         T(test_added_key_is_no_rotation),
