@@ -18,6 +18,11 @@ struct audit {
     char head[SHA256_HEX_LEN + 1];
 };
 
+int64_t audit_last(const struct audit *a)
+{
+    return a->seq;
+}
+
 static void begin(struct audit *a)
 {
     a->seq = 0;

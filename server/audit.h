@@ -7,6 +7,7 @@
 #define FIREBREAK_SERVER_AUDIT_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -18,6 +19,9 @@ struct store_batch;
 /* Reads the whole chain; ERR_TAMPERED where it is broken. */
 int audit_open(struct server *s, struct audit **ret, struct err *err);
 void audit_free(struct audit *a);
+/* Number of the last row, 0 where there is none. Under the site lock; it may not be committed
+ * yet. */
+int64_t audit_last(const struct audit *a);
 /* The head again from the store (after a failed commit). */
 int audit_reload(struct server *s, struct err *err);
 
