@@ -305,7 +305,7 @@ static enum step baked_step(const struct rollout *r, const struct standing *s)
     int64_t age = s->now_ms - r->full_since_ms;
     bool approve = r->policy.underpowered == UNDERPOWERED_APPROVE;
 
-    if (r->full_since_ms < 0 || age < ring->bake_ms || s->paused)
+    if (r->complete || r->full_since_ms < 0 || age < ring->bake_ms || s->paused)
         return STEP_NONE;
     if (s->warned)
         return age >= MAX_BAKES * ring->bake_ms ? STEP_ASK : STEP_NONE;
@@ -373,7 +373,7 @@ static void advance(struct rollout *r, const struct rollout_facts *f, struct sta
     if (f->person_promotes && s->overdue_asked) {
         r->accepted = s->sum->overdue;
         s->overdue_asked = false;
-    } else if (f->person_promotes && r->ring < r->n_rings - 1) {
+    } else if (f->person_promotes && (r->ring < r->n_rings - 1 || step == STEP_ASK)) {
         r->accepted = max64(r->accepted, s->sum->overdue);
         open_next(r, s, true, ret);
         step = STEP_NONE;

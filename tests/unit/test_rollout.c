@@ -111,6 +111,42 @@ static void test_warning_holds_a_baked_ring_and_then_asks(void **state)
     assert_int_equal(d.admit_fleet, 0);
 }
 
+/* In the last ring, too, a person can answer; after that a warning only shows. */
+static void test_person_completes_against_a_warning(void **state)
+{
+    const struct batch odd = {
+        .metric = METRIC_CR, .n_t = 85000, .f_t = 146, .n_c = 7400000, .f_c = 1900};
+    struct rollout r;
+    struct rollout_facts f;
+    struct rollout_decision d;
+
+    (void)state;
+    big_ring(&r, &f);
+    r.ring = r.n_rings - 1;
+    for (int c = 0; c < 2; c++) {
+        struct cohort_facts *of = &f.cohorts[c];
+
+        of->admitted = of->healthy = of->healthy_slow = r.topology.cohorts[c].size;
+        of->ready = 0;
+    }
+    f.batches = &odd;
+    f.n_batches = 1;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_int_equal(d.verdict, VERDICT_ASK);
+    assert_false(r.complete);
+    f.n_batches = 0;
+    f.tick++;
+    f.person_promotes = true;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_true(d.completed && r.complete);
+    f.person_promotes = false;
+    f.cohorts[0].ready = 100; /* back from holiday */
+    f.tick++;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_int_equal(d.verdict, VERDICT_WARN);
+    assert_true(d.admit_fleet > 0);
+}
+
 static void test_pause_admits_nobody(void **state)
 {
     struct rollout r;
@@ -303,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_any_facts_keep_the_invariants),
         cmocka_unit_test(test_margins_promote_when_shown),
         cmocka_unit_test(test_warning_holds_a_baked_ring_and_then_asks),
+        cmocka_unit_test(test_person_completes_against_a_warning),
         cmocka_unit_test(test_pause_admits_nobody),
         cmocka_unit_test(test_halts_keep_to_their_scope),
         cmocka_unit_test(test_late_cohort_is_paced_and_halted_with_all),
