@@ -28,8 +28,9 @@ int audit_reload(struct server *s, struct err *err);
 /* A row as the API shows it and the chain hashes it: "detail" is the exact stored text or null. */
 json_t *audit_to_json(const struct row_audit *row);
 
-/* Append one row to the batch. Under the site lock, so that order and chain agree. detail: JSON
- * object or NULL, not stolen. actor: an operator's name, "gate", "server". */
+/* Append one row to the batch, which must then be submitted: the chain goes on from it. Under the
+ * site lock, so that order and chain agree. detail: JSON object or NULL, not stolen. actor: an
+ * operator's name, "gate", "server". */
 int audit_add(struct server *s, struct store_batch *b, const char *actor, const char *action,
               const char *subject, const json_t *detail);
 

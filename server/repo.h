@@ -8,6 +8,7 @@
 #ifndef FIREBREAK_SERVER_REPO_H
 #define FIREBREAK_SERVER_REPO_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -50,7 +51,8 @@ size_t repo_channels(const struct repo *r, const char *const **ret_names);
 
 /* Take in a release: content metadata (threshold of the channel's keys, version above the present
  * one, nothing that a plan needs dropped) and the manifest that it lists; every blob present with
- * its length. Adds metadata and release rows. *ret_manifest may be NULL. */
+ * its length. Adds metadata, release and audit rows: with 0, the batch must be submitted. manifest
+ * is NUL-terminated text. *ret_manifest may be NULL. */
 int repo_stage_release(struct server *s, const char *channel, const char *manifest, size_t len,
                        const char *content_metadata, size_t metadata_len, const char *by,
                        struct store_batch *b, struct repo_change **ret,
@@ -71,6 +73,12 @@ int repo_release(struct server *s, const char *channel, const char *version, str
                  struct err *err);
 int repo_release_by_digest(struct server *s, const char *channel, const char *digest,
                            struct manifest **ret, struct err *err);
+
+/* Published releases of a channel, newest first: array of {version, digest, sequence,
+ * published_ms, by} (new reference). NULL: out of memory. */
+json_t *repo_releases(struct repo *r, const char *channel);
+/* The channel's present content metadata; NULL: there is none yet. */
+struct blob *repo_content_metadata(struct repo *r, const char *channel);
 
 /* The node's permit key. */
 const struct signer *repo_permit_signer(const struct repo *r);
