@@ -2,10 +2,13 @@
 #include <string.h>
 
 #include "api.h"
+#include "base/clock.h"
 #include "ref.h"
 #include "status.h"
 #include "table.h"
 #include "verbs.h"
+
+#define HISTORY_SHOWN 20 /* entries */
 
 /* POST to a channel's verb about one release. */
 static int post(struct cli *cli, const char *verb, const char *option, const char *what,
@@ -128,11 +131,53 @@ static void print_evidence(const json_t *reasons)
     table_release(&t);
 }
 
+/* Verdicts as they changed, the latest ones. */
+static void print_history(const json_t *history)
+{
+    static const struct table_column columns[] = {
+        {"TICK", true}, {"WHEN", false}, {"VERDICT", false}, {"WHY", false}};
+    size_t n = json_array_size(history);
+    struct table t;
+
+    if (n == 0)
+        return;
+    table_init(&t, columns, sizeof columns / sizeof columns[0]);
+    for (size_t i = n > HISTORY_SHOWN ? n - HISTORY_SHOWN : 0; i < n; i++) {
+        const json_t *o = json_array_get(history, i);
+        char when[21];
+
+        clock_format_utc(status_int(o, "at_ms") / 1000, when);
+        table_number(&t, status_int(o, "tick"));
+        table_text(&t, when);
+        table_text(&t, status_text(o, "verdict"));
+        table_text(&t, status_text(o, "text"));
+    }
+    printf("\n");
+    table_print(&t, 2, stdout);
+    table_release(&t);
+}
+
+static void print_explanation(const json_t *answer)
+{
+    const json_t *lines = json_object_get(answer, "text");
+    char safe[512];
+    size_t i;
+    json_t *line;
+
+    json_array_foreach (lines, i, line) {
+        const char *text = json_string_value(line);
+
+        printf("%s\n", table_safe(text ? text : "", safe, sizeof safe));
+    }
+    print_evidence(json_object_get(answer, "reasons"));
+    print_history(json_object_get(answer, "history"));
+}
+
 int rollout_explain_run(struct cli *cli, struct err *err)
 {
     _cleanup_(api_free_p)
     struct api *api = NULL;
-    char channel[CHANNEL_NAME_MAX], path[128], safe[512];
+    char channel[CHANNEL_NAME_MAX], path[128];
     const struct api_call call = {"GET", path, NULL, "explain rollout"};
     json_auto_t *answer = NULL;
     int r = ref_channel(cli->args[0], channel, err);
@@ -143,13 +188,7 @@ int rollout_explain_run(struct cli *cli, struct err *err)
         return r;
     snprintf(path, sizeof path, "/api/v1/channels/%s/explain", channel);
     r = api_json(api, &call, &answer, NULL, err);
-    if (r < 0 || cli_result(cli, answer))
-        return r;
-    printf("%s/%s", channel, table_safe(status_text(answer, "release.version"), safe, sizeof safe));
-    printf("  %s\n", table_safe(status_text(answer, "state"), safe, sizeof safe));
-    printf("  verdict %s", table_safe(status_text(answer, "verdict"), safe, sizeof safe));
-    printf(": %s\n", table_safe(status_text(answer, "stands"), safe, sizeof safe));
-    status_print_reasons(json_object_get(answer, "reasons"), stdout);
-    print_evidence(json_object_get(answer, "reasons"));
-    return 0;
+    if (r == 0 && !cli_result(cli, answer))
+        print_explanation(answer);
+    return r;
 }

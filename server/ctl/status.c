@@ -145,6 +145,19 @@ static void print_cohorts(const json_t *list, FILE *out)
     table_release(&t);
 }
 
+static void print_reasons(const json_t *reasons, FILE *out)
+{
+    char safe[512];
+    size_t i;
+    json_t *o;
+
+    json_array_foreach (reasons, i, o) {
+        fprintf(out, "  - %s", table_safe(status_text(o, "verdict"), safe, sizeof safe));
+        fprintf(out, " %s", table_safe(status_text(o, "scope"), safe, sizeof safe));
+        fprintf(out, ": %s\n", table_safe(status_text(o, "text"), safe, sizeof safe));
+    }
+}
+
 void status_print(const json_t *status, bool colours, FILE *out)
 {
     const char *state = status_text(status, "state");
@@ -168,7 +181,7 @@ void status_print(const json_t *status, bool colours, FILE *out)
     print_cohorts(find(status, "cohorts"), out);
     fprintf(out, "\n  verdict %s", table_safe(status_text(status, "verdict"), safe, sizeof safe));
     fprintf(out, ": %s\n", table_safe(status_text(status, "stands"), safe, sizeof safe));
-    status_print_reasons(find(status, "reasons"), out);
+    print_reasons(find(status, "reasons"), out);
 }
 
 void status_print_line(const json_t *status, FILE *out)
@@ -189,17 +202,4 @@ void status_print_line(const json_t *status, FILE *out)
             (long long)status_int(status, "counts.rolled_back"),
             table_safe(status_text(status, "verdict"), verdict, sizeof verdict),
             table_safe(status_text(status, "stands"), stands, sizeof stands));
-}
-
-void status_print_reasons(const json_t *reasons, FILE *out)
-{
-    char safe[512];
-    size_t i;
-    json_t *o;
-
-    json_array_foreach (reasons, i, o) {
-        fprintf(out, "  - %s", table_safe(status_text(o, "verdict"), safe, sizeof safe));
-        fprintf(out, " %s", table_safe(status_text(o, "scope"), safe, sizeof safe));
-        fprintf(out, ": %s\n", table_safe(status_text(o, "text"), safe, sizeof safe));
-    }
 }

@@ -20,9 +20,6 @@ void status_print(const json_t *status, bool colours, FILE *out);
 /* The same in one line, for logs. */
 void status_print_line(const json_t *status, FILE *out);
 
-/* Reasons with the numbers behind them. */
-void status_print_reasons(const json_t *reasons, FILE *out);
-
 /* A string or integer of o, by a dotted path ("ring.name"); "" and 0 where it is absent. */
 const char *status_text(const json_t *o, const char *path);
 int64_t status_int(const json_t *o, const char *path);
