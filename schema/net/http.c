@@ -28,6 +28,7 @@ struct http_client {
     char *proxy;
     int64_t timeout_ms;
     int64_t max_bytes_s;
+    bool loopback;     /* this machine: no proxy has part in it */
     bool plain_remote; /* http to another machine: no token goes there */
 };
 
@@ -76,7 +77,8 @@ static int check_base(struct http_client *c, struct err *err)
     else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK)
         r = err_set(err, ERR_INVALID, "the address of '%.200s' holds a user name", host);
     else
-        c->plain_remote = strcmp(scheme, "http") == 0 && !is_loopback(host);
+        c->loopback = is_loopback(host);
+    c->plain_remote = r == 0 && strcmp(scheme, "http") == 0 && !c->loopback;
     if (r < 0 && err)
         err_remedy(err, "use https://HOST:PORT");
     curl_free(scheme);
@@ -322,8 +324,9 @@ static void set_limits(const struct http_client *c, int64_t timeout_ms)
     curl_easy_setopt(h, CURLOPT_USERAGENT, "firebreak/" FIREBREAK_VERSION);
     if (c->ca_file)
         curl_easy_setopt(h, CURLOPT_CAINFO, c->ca_file);
-    if (c->proxy)
-        curl_easy_setopt(h, CURLOPT_PROXY, c->proxy);
+    /* Unset, libcurl would take the environment's; a token in clear would leave this machine. */
+    if (c->loopback || c->proxy)
+        curl_easy_setopt(h, CURLOPT_PROXY, c->loopback ? "" : c->proxy);
     if (c->max_bytes_s > 0)
         curl_easy_setopt(h, CURLOPT_MAX_RECV_SPEED_LARGE, (curl_off_t)c->max_bytes_s);
 }

@@ -16,7 +16,7 @@ struct http_client; /* keeps its connection open between requests; one thread */
 struct http_options {
     const char *base_url; /* "https://host:port", no trailing slash needed; copied */
     const char *ca_file;  /* NULL: the system's */
-    const char *proxy;    /* NULL: the environment's; "": none */
+    const char *proxy;    /* NULL: the environment's; "": none. Never used towards loopback */
     int64_t timeout_ms;   /* whole request; 0: 30,000. http_get_fd adds its cap at max_bytes_s */
     int64_t max_bytes_s;  /* bandwidth cap; 0: none */
 };

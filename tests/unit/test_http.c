@@ -300,6 +300,33 @@ static void test_token_stays_off_the_plain_network(void **state)
     }
 }
 
+/* A request to this machine leaves it by no proxy, whoever names one: it may hold a token. */
+static void test_loopback_needs_no_proxy(void **state)
+{
+    static const char *const proxies[] = {NULL, "http://127.0.0.1:1"};
+    struct server *s = *state;
+    struct http_response rs = {0};
+    struct err err = {0};
+    char base[64];
+
+    snprintf(base, sizeof base, "http://127.0.0.1:%d", s->port);
+    assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+    buf_init(&rs.body, 100);
+    for (size_t i = 0; i < sizeof proxies / sizeof proxies[0]; i++) {
+        struct http_options o = {.base_url = base, .proxy = proxies[i], .timeout_ms = 5000};
+        struct http_request rq = {.method = "GET", .path = "/plain", .bearer = "secret"};
+        struct http_client *c = NULL;
+
+        assert_int_equal(http_client_new(&o, &c, &err), 0);
+        assert_int_equal(http_do(c, &rq, &rs, &err), 0);
+        assert_int_equal(rs.status, 200);
+        assert_memory_equal(s->last, "GET /plain HTTP/1.1\r\n", 21);
+        http_client_free(c);
+    }
+    buf_release(&rs.body);
+    unsetenv("http_proxy");
+}
+
 static void test_download(void **state)
 {
     static const struct {
@@ -399,6 +426,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nobody_there_and_no_tls, start, stop),
         cmocka_unit_test(test_bad_addresses),
         cmocka_unit_test(test_token_stays_off_the_plain_network),
+        cmocka_unit_test_setup_teardown(test_loopback_needs_no_proxy, start, stop),
         cmocka_unit_test_setup_teardown(test_download, start, stop),
         cmocka_unit_test_setup_teardown(test_ranges_are_asked_for, start, stop),
         cmocka_unit_test(test_problem),
