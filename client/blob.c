@@ -49,17 +49,27 @@ static bool is_wanted(const struct manifest *m, const char *sha256)
     return false;
 }
 
-void blob_collect(const char *state_dir, const struct manifest *wanted)
+static void collect_dir(const char *dir, const struct manifest *const *wanted, size_t n)
 {
-    struct path p, dir;
+    _cleanup_(closedir_p)
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    struct path p;
 
-    for (int i = 0; i < 256; i++) {
-        _cleanup_(closedir_p)
-        DIR *d = opendir(layout_at(&dir, state_dir, "blobs/%02x", i));
-        struct dirent *e;
+    while (d && (e = readdir(d))) {
+        bool wants = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
 
-        while (d && (e = readdir(d)))
-            if (e->d_name[0] != '.' && !is_wanted(wanted, e->d_name))
-                unlink(layout_at(&p, dir.s, "%s", e->d_name));
+        for (size_t i = 0; i < n; i++)
+            wants = wants || is_wanted(wanted[i], e->d_name);
+        if (!wants)
+            unlink(layout_at(&p, dir, "%s", e->d_name));
     }
+}
+
+void blob_collect(const char *state_dir, const struct manifest *const *wanted, size_t n)
+{
+    struct path dir;
+
+    for (int i = 0; i < 256; i++)
+        collect_dir(layout_at(&dir, state_dir, "blobs/%02x", i), wanted, n);
 }

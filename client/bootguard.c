@@ -56,7 +56,7 @@ enum boot_verdict bootguard_begin(struct state_boot *b, const char *boot_id, boo
 void bootguard_complete(struct state_boot *b)
 {
     b->complete = true;
-    b->failed_last = b->good_boot_only = false;
+    b->failed_last = false;
     b->failed_boots = b->neutral_boots = 0;
 }
 

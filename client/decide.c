@@ -12,8 +12,10 @@ const char *decide_hold(const struct decide_facts *f)
 
     if (f->state->lost)
         return "state-lost";
-    if (b->failed_last || b->good_boot_only)
+    if (b->failed_last)
         return "boot-failed";
+    if (f->boot_unrecorded)
+        return "boot-unrecorded";
     if (f->state->hold)
         return "held";
     if (f->pause)

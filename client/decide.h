@@ -17,7 +17,8 @@ struct decide_facts {
     const struct manifest *manifest; /* of the wanted release; NULL: not verified yet */
     const char *cohort;
     const uint8_t *draw_key;
-    int64_t awake_s; /* awake total */
+    int64_t awake_s;      /* awake total */
+    bool boot_unrecorded; /* there is a boot guard, and it could not record this boot */
     /* the owner's configuration */
     enum ring_preference ring;
     bool pause;
@@ -31,7 +32,8 @@ struct want {
     enum permit_kind kind;
 };
 
-/* Why nothing new is applied: "state-lost", "boot-failed", "held", "paused", "unsoaked" or "". */
+/* Why nothing new is applied: "state-lost", "boot-failed", "boot-unrecorded", "held", "paused",
+ * "unsoaked" or "". */
 const char *decide_hold(const struct decide_facts *f);
 
 /* The release that the plan means for this device: the candidate of its cohort where its draw is

@@ -32,7 +32,7 @@ struct state_release {
     int64_t since_s;   /* awake total when it was last switched to */
     int64_t healthy_s; /* awake total when it last passed its soak; 0 never */
     int64_t boots, crashes;
-    int64_t interrupted; /* attempts that ended with the agent, not with a verdict */
+    int64_t unblamed; /* attempts in a row that ended without a verdict on the content */
 };
 
 struct state_quarantine {
@@ -88,7 +88,6 @@ struct state_boot {
     char id[BOOT_ID_MAX]; /* the boot that `boot begin` last saw; "" never */
     bool complete, orderly;
     bool failed_last;      /* the boot before this one failed: hold until one completes */
-    bool good_boot_only;   /* this boot runs on good-boot */
     int64_t failed_boots;  /* in a row */
     int64_t neutral_boots; /* in a row */
 };

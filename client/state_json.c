@@ -33,7 +33,6 @@ static const struct field boot_fields[] = {
     FIELD_BOOL(struct state_boot, complete, "complete"),
     FIELD_BOOL(struct state_boot, orderly, "orderly"),
     FIELD_BOOL(struct state_boot, failed_last, "failed_last"),
-    FIELD_BOOL(struct state_boot, good_boot_only, "good_boot_only"),
     FIELD_INT(struct state_boot, failed_boots, "failed_boots", 0, FIELD_INT_MAX),
     FIELD_INT(struct state_boot, neutral_boots, "neutral_boots", 0, FIELD_INT_MAX),
     {0},
@@ -81,7 +80,7 @@ static const struct field release_fields[] = {
     FIELD_INT(struct state_release, healthy_s, "healthy_s", 0, FIELD_INT_MAX),
     FIELD_INT(struct state_release, boots, "boots", 0, FIELD_INT_MAX),
     FIELD_INT(struct state_release, crashes, "crashes", 0, FIELD_INT_MAX),
-    FIELD_INT(struct state_release, interrupted, "interrupted", 0, FIELD_INT_MAX),
+    FIELD_INT(struct state_release, unblamed, "unblamed", 0, FIELD_INT_MAX),
     {0},
 };
 

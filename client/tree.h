@@ -62,8 +62,8 @@ int tree_set_link(const char *state_dir, const char *channel, const char *link, 
 void tree_collect(const char *state_dir, const char *channel, const char *const *keep,
                   size_t n_keep);
 
-/* Remove all of blobs/ that none of the trees needs any more: they hold copies. `wanted` tells
- * which still are being gathered; NULL: none. */
-void blob_collect(const char *state_dir, const struct manifest *wanted);
+/* Remove the blobs that none of these manifests names (NULL entries are passed over). Trees hold
+ * copies: a blob is only kept so that the next release need not download it again. */
+void blob_collect(const char *state_dir, const struct manifest *const *wanted, size_t n);
 
 #endif

@@ -169,7 +169,7 @@ static void test_boot_copy_has_its_own_inodes(void **state)
     stat(layout_at(&q, *state, "channels/crs/releases/%s/a.conf", name), &b);
     assert_true(a.st_ino != b.st_ino);
     /* and repairs the other one without any blob */
-    blob_collect(*state, NULL);
+    blob_collect(*state, NULL, 0);
     assert_false(blob_is_here(*state, m->files[0].sha256, 5));
     layout_at(&q, *state, "channels/crs/releases/%s", m->digest);
     chmod(q.s, 0755);

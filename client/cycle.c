@@ -1,0 +1,301 @@
+/* cycle: see cycle.h. Answers and the applying worker are in cycle_answer.c. */
+#include "cycle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cycle_internal.h"
+#include "exchange.h"
+#include "layout.h"
+#include "stage.h"
+#include "tree.h"
+#include "trust.h"
+
+static const char *const step_names[] = {
+#define X(name, text) text,
+    CYCLE_STEPS(X)
+#undef X
+};
+
+void cycle_init(struct cycle *c, struct agent *a)
+{
+    memset(c, 0, sizeof *c);
+    c->agent = a;
+    c->next_ms = c->checkin_ms = a->config.poll_interval_ms;
+    report_init(&c->report);
+}
+
+void cycle_release(struct cycle *c)
+{
+    child_kill(&c->job, SIGKILL);
+    report_release(&c->report);
+    json_decref(c->missing);
+    json_decref(c->permit);
+}
+
+void cycle_fail(struct cycle *c, const struct err *err)
+{
+    log_warn("cycle", "%s: %s", step_names[c->step], err->msg);
+    if (!c->first_err.code)
+        c->first_err = *err;
+}
+
+/* Start the step's child; where that fails, the step has failed. */
+static bool start_fetch(struct cycle *c, enum cycle_step step, json_t *stolen, int64_t life_ms)
+{
+    struct err err = {0};
+    int r = stolen ? child_start_fetch(c->agent, stolen, life_ms, &c->job, &err)
+                   : err_set(&err, ERR_NOMEM, "out of memory");
+
+    json_decref(stolen);
+    c->step = step;
+    if (r < 0)
+        cycle_fail(c, &err);
+    return r == 0;
+}
+
+static bool start_worker(struct cycle *c, enum cycle_step step, child_worker_fn run)
+{
+    struct err err = {0};
+    int r = child_start_worker(c->agent, run, c, &c->job, &err);
+
+    c->step = step;
+    if (r < 0)
+        cycle_fail(c, &err);
+    return r == 0;
+}
+
+static int verify_worker(void *ctx, const volatile sig_atomic_t *stop, json_t *result,
+                         struct err *err)
+{
+    const struct cycle *c = ctx;
+
+    (void)stop;
+    (void)result;
+    return trust_verify(c->agent, err);
+}
+
+static int stage_worker(void *ctx, const volatile sig_atomic_t *stop, json_t *result,
+                        struct err *err)
+{
+    const struct cycle *c = ctx;
+
+    (void)stop;
+    (void)result;
+    return stage_build(c->agent, c->agent->config.channels[c->staging].name, c->staging_digest,
+                       err);
+}
+
+/* --- check-in --------------------------------------------------------------------------------- */
+
+static bool is_fresh(const struct cycle *c, const struct state *s)
+{
+    return c->verified && s->expires_s > clock_wall_ms(c->agent->clock) / 1000;
+}
+
+static void begin_checkin(struct cycle *c)
+{
+    _cleanup_(free_p)
+    struct state *s = NULL;
+    const char *holds[CHECKIN_MAX_CHANNELS];
+    struct err err = {0};
+    json_t *job = NULL;
+    int r = state_load(&c->agent->place, &s, &err);
+
+    for (size_t i = 0; i < CHECKIN_MAX_CHANNELS; i++)
+        holds[i] = c->holds[i];
+    if (r == 0 && s->dead_identity[0]) {
+        err_set(&err, err_from_slug(s->dead_identity), "check-ins have ended: the server said '%s'",
+                s->dead_identity);
+        c->step = CYCLE_IDLE;
+        cycle_fail(c, &err);
+        return;
+    }
+    if (r == 0)
+        r = report_make(&c->report, c->agent, is_fresh(c, s) && !c->apply.pid, holds, &err);
+    if (r == 0)
+        r = exchange_signed_post(c->agent, "/api/v1/checkin", &c->report.body, CHECKIN_ANSWER_MAX,
+                                 &job, &err);
+    if (r < 0) {
+        c->step = CYCLE_IDLE;
+        cycle_fail(c, &err);
+    } else if (!start_fetch(c, CYCLE_CHECKIN, job, EXCHANGE_POST_MS)) {
+        c->step = CYCLE_IDLE;
+    }
+}
+
+/* --- staging ---------------------------------------------------------------------------------- */
+
+/* A refusal is told once in a process's life, not with each check-in. */
+static void tell_refusal(struct cycle *c, size_t i, const char *digest, const char *cause)
+{
+    struct err err = {0};
+    char what[sizeof c->told[0]];
+
+    snprintf(what, sizeof what, "%.64s %.30s", digest, cause);
+    if (strcmp(what, c->told[i]) == 0)
+        return;
+    memcpy(c->told[i], what, sizeof what);
+    if (agent_event(c->agent, EVENT_REFUSED, c->agent->config.channels[i].name, digest, cause,
+                    false, NULL, &err) < 0)
+        cycle_fail(c, &err);
+}
+
+/* The next channel with something to stage; false: none. */
+static bool find_staging(struct cycle *c, struct state *s)
+{
+    for (size_t i = 0; i < c->agent->config.n_channels; i++) {
+        const struct config_channel *conf = &c->agent->config.channels[i];
+        struct stage_choice choice;
+        struct err err = {0};
+
+        if (stage_choose(c->agent, s, conf, &choice, &err) < 0) {
+            cycle_fail(c, &err);
+            continue;
+        }
+        if (!choice.want.digest[0])
+            continue;
+        if (choice.refusal[0] && strcmp(choice.refusal, "older") != 0)
+            tell_refusal(c, i, choice.want.digest, choice.refusal);
+        if (choice.hold[0] || choice.refusal[0] || choice.staged)
+            continue;
+        c->staging = i;
+        memcpy(c->staging_digest, choice.want.digest, sizeof c->staging_digest);
+        return true;
+    }
+    return false;
+}
+
+static void hold_staging(struct cycle *c, const struct err *err)
+{
+    const char *hold = err->code == ERR_FULL ? "disk-full" : "download-failed";
+
+    cycle_fail(c, err);
+    snprintf(c->holds[c->staging], sizeof c->holds[0], "%s", hold);
+}
+
+static void begin_stage(struct cycle *c)
+{
+    if (!start_worker(c, CYCLE_STAGE, stage_worker))
+        begin_checkin(c);
+}
+
+static void begin_staging(struct cycle *c)
+{
+    _cleanup_(free_p)
+    struct state *s = NULL;
+    struct err err = {0};
+
+    json_decref(c->missing);
+    c->missing = NULL;
+    if (!c->verified || c->apply.pid || state_load(&c->agent->place, &s, &err) < 0 ||
+        !find_staging(c, s)) {
+        begin_checkin(c);
+        return;
+    }
+    if (stage_missing(c->agent, c->agent->config.channels[c->staging].name, c->staging_digest,
+                      &c->missing, &err) < 0) {
+        hold_staging(c, &err);
+        begin_checkin(c);
+    } else if (json_array_size(c->missing) == 0) {
+        begin_stage(c);
+    } else if (!start_fetch(c, CYCLE_BLOBS, exchange_blobs(c->agent, c->missing),
+                            EXCHANGE_BLOBS_MS)) {
+        begin_checkin(c);
+    }
+}
+
+/* --- the cycle -------------------------------------------------------------------------------- */
+
+static bool needs_refresh(const struct cycle *c)
+{
+    _cleanup_(free_p)
+    struct state *s = NULL;
+    int64_t now = clock_boot_ms(c->agent->clock);
+
+    if (!c->verified || now - c->verified_ms >= c->checkin_ms)
+        return true;
+    return state_load(&c->agent->place, &s, NULL) == 0 &&
+           (c->offered_version > s->snapshot_version || !is_fresh(c, s));
+}
+
+void cycle_begin(struct cycle *c)
+{
+    struct err err = {0};
+
+    memset(&c->first_err, 0, sizeof c->first_err);
+    c->was_permitted = false;
+    memset(c->holds, 0, sizeof c->holds);
+    if (agent_read_identity(c->agent, &err) < 0 || agent_need_identity(c->agent, &err) < 0 ||
+        trust_init(c->agent, &err) < 0) {
+        cycle_fail(c, &err);
+        return;
+    }
+    if (!needs_refresh(c))
+        begin_staging(c);
+    else if (!start_fetch(c, CYCLE_REFRESH, exchange_refresh(c->agent), EXCHANGE_REFRESH_MS))
+        begin_checkin(c);
+}
+
+/* How often the plan means to be polled, and how long its ticks are. */
+static void read_pace_of_plan(struct cycle *c)
+{
+    for (size_t i = 0; i < c->agent->config.n_channels; i++) {
+        _cleanup_(plan_free_p)
+        struct plan *plan = NULL;
+
+        if (agent_plan(c->agent, c->agent->config.channels[i].name, &plan, NULL) < 0)
+            continue;
+        c->checkin_ms = plan->checkin_ms;
+        c->tick_ms = plan->tick_ms;
+    }
+}
+
+static void end_verify(struct cycle *c, int r, const struct err *err)
+{
+    c->verified = r == 0;
+    if (r < 0) {
+        cycle_fail(c, err);
+    } else {
+        c->verified_ms = clock_boot_ms(c->agent->clock);
+        read_pace_of_plan(c);
+    }
+    begin_staging(c);
+}
+
+void cycle_continue(struct cycle *c)
+{
+    json_auto_t *result = NULL;
+    struct err err = {0};
+    int r = child_finish(&c->job, &result, &err);
+
+    switch (c->step) {
+    case CYCLE_IDLE:
+        return;
+    case CYCLE_REFRESH:
+        if (r < 0 || !start_worker(c, CYCLE_VERIFY, verify_worker))
+            end_verify(c, r < 0 ? r : -ERR_INTERNAL, r < 0 ? &err : &c->first_err);
+        return;
+    case CYCLE_VERIFY:
+        end_verify(c, r, &err);
+        return;
+    case CYCLE_BLOBS:
+        if (r < 0) {
+            hold_staging(c, &err);
+            begin_checkin(c);
+        } else {
+            begin_stage(c);
+        }
+        return;
+    case CYCLE_STAGE:
+        if (r < 0)
+            hold_staging(c, &err);
+        begin_checkin(c);
+        return;
+    case CYCLE_CHECKIN:
+        cycle_answer(c, r, result, &err);
+        c->step = CYCLE_IDLE;
+        return;
+    }
+}
