@@ -22,9 +22,20 @@
 #define COHORT_FACTS(X)                                                                            \
     X(ready)                                                                                       \
     X(late)                                                                                        \
-    X(staging) X(passed_away) X(admitted) X(healthy) X(healthy_slow) X(excused) X(overdue)         \
-        X(canary_size) X(canary_ready) X(canary_admitted) X(direct) X(soaking) X(control_crashes)  \
-            X(controls)
+    X(staging)                                                                                     \
+    X(passed_away)                                                                                 \
+    X(admitted)                                                                                    \
+    X(healthy)                                                                                     \
+    X(healthy_slow)                                                                                \
+    X(excused)                                                                                     \
+    X(overdue)                                                                                     \
+    X(canary_size)                                                                                 \
+    X(canary_ready)                                                                                \
+    X(canary_admitted)                                                                             \
+    X(direct)                                                                                      \
+    X(soaking)                                                                                     \
+    X(control_crashes)                                                                             \
+    X(controls)
 
 static const struct number {
     const char *key;

@@ -7,8 +7,7 @@
 #include "repo_internal.h"
 #include "tuf/client.h"
 
-#define TRUSTED_MAX 80 /* root, timestamp, snapshot, targets, rollout, and the channels' content   \
-                        */
+#define TRUSTED_MAX 80 /* four top-level roles, rollout, and the channels' content */
 
 struct trusted_file {
     char name[TUF_ROLE_NAME_MAX * 3 + 8];

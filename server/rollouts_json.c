@@ -11,8 +11,16 @@
 /* X(member) also the key */
 #define COUNTS(X)                                                                                  \
     X(fleet)                                                                                       \
-    X(staged_ready) X(admitted) X(treated) X(acknowledged) X(healthy) X(crashed) X(rolled_back)    \
-        X(preflight_failed) X(silent) X(controls)
+    X(staged_ready)                                                                                \
+    X(admitted)                                                                                    \
+    X(treated)                                                                                     \
+    X(acknowledged)                                                                                \
+    X(healthy)                                                                                     \
+    X(crashed)                                                                                     \
+    X(rolled_back)                                                                                 \
+    X(preflight_failed)                                                                            \
+    X(silent)                                                                                      \
+    X(controls)
 
 struct counts {
 #define X(member) int64_t member;
