@@ -17,3 +17,4 @@ target_include_directories(test_site PUBLIC unit)
 target_link_libraries(test_site PUBLIC fb_flags fb_server fb_ctl PkgConfig::CMOCKA)
 
 fb_unit(repo test_site)
+fb_unit(rollouts fb_server)
