@@ -140,6 +140,16 @@ static void drain(int fd, struct hook_result *ret, size_t *len)
     ret->output[*len] = '\0';
 }
 
+/* 128 + n is the shell's word for a program that died of signal n. */
+static int signal_of(int status)
+{
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status);
+    return WEXITSTATUS(status) > 128 && WEXITSTATUS(status) <= 128 + SIGRTMAX
+               ? WEXITSTATUS(status) - 128
+               : 0;
+}
+
 static void judge(const struct hook *h, bool in_time, int status, struct hook_result *ret)
 {
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -148,10 +158,10 @@ static void judge(const struct hook *h, bool in_time, int status, struct hook_re
     ret->blamed = !ret->good && !(in_time && code == EXIT_NOT_THE_CONTENT);
     if (!in_time)
         snprintf(ret->cause, sizeof ret->cause, "%s-deadline", h->kind);
-    else if (code >= 0)
-        snprintf(ret->cause, sizeof ret->cause, "%s-exit-%d", h->kind, code);
+    else if (signal_of(status))
+        snprintf(ret->cause, sizeof ret->cause, "%s-signal-%d", h->kind, signal_of(status));
     else
-        snprintf(ret->cause, sizeof ret->cause, "%s-signal-%d", h->kind, WTERMSIG(status));
+        snprintf(ret->cause, sizeof ret->cause, "%s-exit-%d", h->kind, code);
 }
 
 static int start(const struct hook *h, int *ret_out, pid_t *ret_pid, struct err *err)

@@ -36,6 +36,7 @@ static void test_what_an_end_means(void **state)
         {"exit 1", false, true, "health-exit-1"},
         {"exit 75", false, false, "health-exit-75"},
         {"kill -SEGV $$", false, true, "health-signal-11"},
+        {"sh -c 'kill -SEGV $$'; exit $?", false, true, "health-signal-11"},
         {"/nonexistent/checker", false, true, "health-exit-127"},
     };
 
