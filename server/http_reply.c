@@ -99,18 +99,35 @@ static json_t *problem_any(const struct request *rq, const struct err *err)
     return problem(rq, &ascii);
 }
 
+/* Every refresh of every client ends with a root that is not there: no news. */
+static bool is_expected(const struct request *rq, int status)
+{
+    return status == 404 && rq->route && rq->route->role == ROLE_PUBLIC;
+}
+
+static void note_problem(const struct request *rq, const struct err *err, int status)
+{
+    const struct exchange *x = exchange_of(rq);
+    enum log_level level = status >= 500             ? LOG_LVL_WARN
+                           : is_expected(rq, status) ? LOG_LVL_DEBUG
+                                                     : LOG_LVL_INFO;
+
+    if (level != LOG_LVL_DEBUG)
+        metric_add(rq->server->metrics, METRICS_HTTP_PROBLEMS, 1);
+    if (!atomic_load(&x->answered)) /* else the connection, and x->method with it, is gone */
+        log_at(level, "http", "%s %s %s%s%s: %d %s", rq->id, x->method, rq->path,
+               rq->who.name[0] ? " by " : "", rq->who.name, status, err->msg);
+}
+
 static void tell(struct request *rq, const struct err *err, int retry_after_s)
 {
-    struct exchange *x = exchange_of(rq);
+    const struct exchange *x = exchange_of(rq);
     int status = err_http_status(err->code);
     json_auto_t *o = problem_any(rq, err);
     struct MHD_Response *rs = o ? response_of_json(o) : NULL;
     char text[16];
 
-    metric_add(rq->server->metrics, METRICS_HTTP_PROBLEMS, 1);
-    if (!atomic_load(&x->answered)) /* else the connection, and x->method with it, is gone */
-        log_at(status >= 500 ? LOG_LVL_WARN : LOG_LVL_INFO, "http", "%s %s %s%s%s: %d %s", rq->id,
-               x->method, rq->path, rq->who.name[0] ? " by " : "", rq->who.name, status, err->msg);
+    note_problem(rq, err, status);
     if (rs && x->allow[0] && err->code == ERR_METHOD)
         header(rs, MHD_HTTP_HEADER_ALLOW, x->allow);
     if (rs && status == 401)

@@ -1,0 +1,131 @@
+/* life: see life.h. */
+#include "life.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "audit.h"
+#include "auth.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "controller.h"
+#include "fleet.h"
+#include "http.h"
+#include "repo.h"
+#include "rollouts.h"
+#include "store.h"
+
+#define MAX_BATCH_ROWS 20000
+
+static int read_master(struct server *s, struct err *err)
+{
+    _cleanup_(free_p)
+    char *path = path_join(s->config.online_dir, "master.key");
+    char text[SHA256_HEX_LEN + 2];
+    int r = path ? file_read_secret_line(path, text, sizeof text, err)
+                 : err_set(err, ERR_NOMEM, "out of memory");
+
+    if (r == 0 && hex_decode(text, s->master, sizeof s->master) < 0)
+        r = err_set(err, ERR_INVALID, "'%s' is not 64 hexadecimal digits", path);
+    explicit_bzero(text, sizeof text);
+    return r;
+}
+
+static int open_store(struct server *s, struct err *err)
+{
+    _cleanup_(free_p)
+    char *path = path_join(s->config.state_dir, "firebreak.db");
+    const struct store_options o = {path, s->config.commit_delay_ms, MAX_BATCH_ROWS};
+    int r = file_mkdir_p(s->config.state_dir, 0700, err);
+
+    if (r == 0 && !path)
+        r = err_set(err, ERR_NOMEM, "out of memory");
+    return r < 0 ? r : store_open(&o, &s->store, err);
+}
+
+static int import_operators(struct server *s, struct err *err)
+{
+    struct store_batch *b = store_batch_new();
+    int r = auth_import(s, b, err);
+
+    if (r < 0) {
+        store_batch_free(b);
+        return r;
+    }
+    return store_commit(s->store, b, err);
+}
+
+/* Written once it listens; whoever waits for the file must not find an old one before. */
+static int forget_port(const struct server *s, struct err *err)
+{
+    return s->config.port_file ? file_remove_tree(s->config.port_file, err) : 0;
+}
+
+static int tell_port(const struct server *s, struct err *err)
+{
+    char text[16];
+
+    if (!s->config.port_file)
+        return 0;
+    snprintf(text, sizeof text, "%d\n", http_port(s->http));
+    return file_write_durable(s->config.port_file, text, strlen(text), 0644, err);
+}
+
+static int start_all(struct server *s, struct err *err)
+{
+    int r = forget_port(s, err);
+
+    if (r == 0)
+        r = read_master(s, err);
+    if (r == 0)
+        r = open_store(s, err);
+    if (r == 0)
+        r = audit_open(s, &s->audit, err);
+    if (r == 0)
+        r = auth_open(s, &s->auth, err);
+    if (r == 0)
+        r = import_operators(s, err);
+    if (r == 0)
+        r = repo_open(s, &s->repo, err);
+    if (r == 0)
+        r = fleet_open(s, &s->fleet, err);
+    if (r == 0)
+        r = rollouts_open(s, &s->rollouts, err);
+    if (r == 0)
+        r = controller_start(s, &s->controller, err);
+    if (r == 0)
+        r = http_start(s, &s->http, err);
+    return r < 0 ? r : tell_port(s, err);
+}
+
+int server_start(struct server *s, struct metrics *metrics, struct err *err)
+{
+    int r;
+
+    s->metrics = metrics;
+    pthread_mutex_init(&s->site, NULL);
+    r = start_all(s, err);
+    if (r < 0)
+        server_stop(s);
+    return r;
+}
+
+void server_stop(struct server *s)
+{
+    http_stop(take_ptr(s->http));
+    controller_stop(take_ptr(s->controller));
+    if (s->store) /* late completions still use what follows */
+        store_commit(s->store, store_batch_new(), NULL);
+    rollouts_free(take_ptr(s->rollouts));
+    fleet_free(take_ptr(s->fleet));
+    repo_free(take_ptr(s->repo));
+    auth_free(take_ptr(s->auth));
+    audit_free(take_ptr(s->audit));
+    store_close(take_ptr(s->store));
+    explicit_bzero(s->master, sizeof s->master);
+    pthread_mutex_destroy(&s->site);
+}
