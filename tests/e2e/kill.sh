@@ -44,9 +44,9 @@ stop crowd
 stop server
 
 # Item by item: what a device was permitted, the server has on record.
-python3 - "$site/server/state/firebreak.db" "$work/crowd-result.json" <<'PY'
+python3 - "$site/server/state/firebreak.db" "$WORK/crowd-result.json" <<'PY'
 import json, sqlite3, sys
-recorded = set(sqlite3.connect(sys.argv[1]).execute("select device, digest from exposure"))
+recorded = set(sqlite3.connect(sys.argv[1]).execute("select device, digest from exposuress"))
 result = json.load(open(sys.argv[2]))
 held = {(g["device"], g["digest"]) for g in result["grants"]}
 missing = held - recorded

@@ -1,6 +1,6 @@
 # A whole small site for a story: server, real endpoints with trivial hooks, a crowd. Source lib.bash first.
 # Sets $url; `fb` runs the command line as $who.
-site=$work/site
+site=$WORK/site
 channel=crs
 who=releaser
 url=
@@ -12,58 +12,58 @@ fb() {
 # make_site [KEY=VALUE...]: keys and configuration; further settings of firebreakd.conf
 make_site() {
     local setting
-    (umask 077 && echo "correct horse battery" >"$work/passphrase")
+    (umask 077 && echo "correct horse battery" >"$WORK/passphrase")
     expect 0 "$FIREBREAK_BIN/firebreak" init "$site" --channel "$channel" --threshold 2 \
-        --passphrase-file "$work/passphrase"
-    for setting in listen=127.0.0.1:0 "port_file=$work/port" checkin_interval=0.5 "$@"; do
+        --passphrase-file "$WORK/passphrase"
+    for setting in listen=127.0.0.1:0 "port_file=$WORK/port" checkin_interval=0.5 "$@"; do
         sed -i "/^${setting%%=*} *=/d" "$site/server/firebreakd.conf"
         echo "$setting" >>"$site/server/firebreakd.conf"
     done
-    echo '[{"after_s": 0, "share_ppm": 1000000}]' >"$work/pace.json"
+    echo '[{"after_s": 0, "share_ppm": 1000000}]' >"$WORK/pace.json"
     policy demo
 }
 
 # policy NAME [JQ]: a copy of the demonstration's policy with short ticks, changed by a jq filter
 policy() {
-    mkdir -p "$work/policies"
-    jq ".name = \"$1\" | ${2:-.}" "$FIREBREAK_SOURCE/canary/policies/demo.json" >"$work/policies/$1.json"
+    mkdir -p "$WORK/policies"
+    jq ".name = \"$1\" | ${2:-.}" "$FIREBREAK_SOURCE/canary/policies/demo.json" >"$WORK/policies/$1.json"
     sed -i "/^policies_dir *=/d" "$site/server/firebreakd.conf"
-    echo "policies_dir=$work/policies" >>"$site/server/firebreakd.conf"
+    echo "policies_dir=$WORK/policies" >>"$site/server/firebreakd.conf"
 }
 
 # The first start takes a free port, later ones the same again.
 start_server() {
-    rm -f "$work/port"
+    rm -f "$WORK/port"
     start server "$FIREBREAK_BIN/firebreakd" --config "$site/server/firebreakd.conf"
-    wait_until 20 "the server listens" test -s "$work/port"
-    url=http://127.0.0.1:$(cat "$work/port")
-    sed -i "s|^listen *=.*|listen=127.0.0.1:$(cat "$work/port")|" "$site/server/firebreakd.conf"
+    wait_until 20 "the server listens" test -s "$WORK/port"
+    url=http://127.0.0.1:$(cat "$WORK/port")
+    sed -i "s|^listen *=.*|listen=127.0.0.1:$(cat "$WORK/port")|" "$site/server/firebreakd.conf"
 }
 
-# token GROUP USES: an enrolment token into $work/GROUP.token
+# token GROUP USES: an enrolment token into $WORK/GROUP.token
 token() {
-    who=admin expect 0 fb token create --group "$1" --uses "$2" --out "$work/$1.token"
+    who=admin expect 0 fb token create --group "$1" --uses "$2" --out "$WORK/$1.token"
 }
 
 # make_endpoint NAME [LINE...]: configuration and enrolment; further lines of [channel]
 make_endpoint() {
-    local home=$work/$1
+    local home=$WORK/$1
     shift
     mkdir -p "$home"
     cp "$site/endpoint/root.json" "$home/root.json"
     printf '%s\n' "server=$url" root=root.json state_dir=state ring="${ring:-default}" \
         poll_interval=0.5 boot_guard=off "[channel $channel]" "$@" >"$home/agent.conf"
-    expect 0 agent "$(basename "$home")" enrol --token-file "$work/endpoints.token"
+    expect 0 agent "$(basename "$home")" enrol --token-file "$WORK/endpoints.token"
 }
 
 agent() {
     local name=$1
     shift
-    "$FIREBREAK_BIN/firebreak-agent" --config "$work/$name/agent.conf" "$@"
+    "$FIREBREAK_BIN/firebreak-agent" --config "$WORK/$name/agent.conf" "$@"
 }
 
 start_endpoint() {
-    start "$1" "$FIREBREAK_BIN/firebreak-agent" --config "$work/$1/agent.conf" run
+    start "$1" "$FIREBREAK_BIN/firebreak-agent" --config "$WORK/$1/agent.conf" run
 }
 
 endpoint_version() {
@@ -76,16 +76,16 @@ endpoint_runs() { # NAME VERSION
 
 # start_crowd SCRIPT-JSON COUNT: enrolled when this returns
 start_crowd() {
-    echo "$1" >"$work/crowd.json"
-    start crowd "$FIREBREAK_BIN/firebreak-fleet" --script "$work/crowd.json" --server "$url" \
-        --root "$site/endpoint/root.json" --token-file "$work/crowd.token" \
-        --out "$work/crowd-result.json" --ready-file "$work/crowd-ready"
-    wait_until 60 "the crowd is enrolled" test -e "$work/crowd-ready"
+    echo "$1" >"$WORK/crowd.json"
+    start crowd "$FIREBREAK_BIN/firebreak-fleet" --script "$WORK/crowd.json" --server "$url" \
+        --root "$site/endpoint/root.json" --token-file "$WORK/crowd.token" \
+        --out "$WORK/crowd-result.json" --ready-file "$WORK/crowd-ready"
+    wait_until 60 "the crowd is enrolled" test -e "$WORK/crowd-ready"
 }
 
 # publish VERSION [FILE CONTENT]...: build, sign twice, publish
 publish() {
-    local version=$1 dir=$work/release-$1
+    local version=$1 dir=$WORK/release-$1
     shift
     mkdir -p "$dir/tree"
     echo "content of $version" >"$dir/tree/rules.conf"
@@ -95,10 +95,10 @@ publish() {
         shift 2
     done
     expect 0 fb release build "$dir/tree" --channel "$channel" --version "$version" --faster-pace \
-        --pace "$work/pace.json" -o "$dir/out"
+        --pace "$WORK/pace.json" -o "$dir/out"
     for key in 1 2; do
         expect 0 fb release sign "$dir/out" --key "$site/offline/content-$channel-$key.pem" \
-            --passphrase-file "$work/passphrase"
+            --passphrase-file "$WORK/passphrase"
     done
     expect 0 fb release publish "$dir/out"
 }

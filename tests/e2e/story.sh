@@ -3,8 +3,8 @@
 # content stays with the first few endpoints, which heal themselves.
 . "$(dirname "$0")/lib.bash"
 
-"$FIREBREAK_SOURCE/deploy/demo/story" --out "$work/story" --crowd 120
-summary=$work/story/summary.json
+"$FIREBREAK_SOURCE/deploy/demo/story" --out "$WORK/story" --crowd 120
+summary=$WORK/story/summary.json
 
 release()
 {
