@@ -16,7 +16,7 @@ static const struct cli_opt opts[] = {
     {"script", "F", "what to play: groups, behaviours, ticks", true, false},
     {"server", "URL", "the server", true, false},
     {"token-file", "F", "file with an enrolment token of enough uses", true, false},
-    {"root", "FILE", "the trusted root", true, false},
+    {"root", "FILE", "the trusted root (without it: the server's own)", false, false},
     {"out", "F", "where the result goes", true, false},
     {"duration", "S", "end after so many seconds (the script's, or never)", false, false},
     {"ready-file", "F", "written once all are enrolled", false, false},
@@ -24,7 +24,8 @@ static const struct cli_opt opts[] = {
     {0},
 };
 
-/* SIGTERM and SIGINT end the run in order; blocked before any thread starts. */
+/* SIGTERM and SIGINT end the run in order, SIGUSR1 writes the result as it stands; blocked before
+ * any thread starts. */
 static int open_stop_fd(struct err *err)
 {
     sigset_t set;
@@ -33,6 +34,7 @@ static int open_stop_fd(struct err *err)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
     signal(SIGPIPE, SIG_IGN);
     sigprocmask(SIG_BLOCK, &set, NULL);
     fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

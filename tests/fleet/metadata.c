@@ -227,11 +227,15 @@ static int trust_root(const struct metadata_thread *t, struct err *err)
     int r;
 
     buf_init(&root, TUF_ROOT_MAX);
-    r = file_read(t->o.root_file, &root, err);
+    if (t->o.root_file)
+        r = file_read(t->o.root_file, &root, err);
+    else
+        r = fetch_get(t->http, "metadata/1.root.json", &root, err);
     if (r == 0)
         r = tuf_client_init(&store, root.data, root.len, err);
     buf_release(&root);
-    return err_context(err, r, "trusted root '%s'", t->o.root_file);
+    return err_context(err, r, "trusted root '%s'",
+                       t->o.root_file ? t->o.root_file : "metadata/1.root.json");
 }
 
 static int start_thread(struct metadata_thread *t, struct err *err)
@@ -266,9 +270,9 @@ int metadata_start(const struct metadata_options *o, struct metadata_thread **re
         free(t);
         return r;
     }
-    r = trust_root(t, err);
+    r = http_client_new(&o->http, &t->http, err);
     if (r == 0)
-        r = http_client_new(&o->http, &t->http, err);
+        r = trust_root(t, err);
     if (r == 0)
         r = start_thread(t, err);
     if (r < 0)

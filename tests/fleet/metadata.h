@@ -13,10 +13,10 @@ struct metadata_thread;
 
 struct metadata_options {
     struct http_options http; /* strings must outlive the thread */
-    const char *root_file;
-    const char *channel;     /* "": the only one that the targets role delegates */
-    int64_t poll_ms;         /* refresh at least this often */
-    void (*wake)(void *ctx); /* called on the thread when there is news */
+    const char *root_file;    /* NULL: the server's own root 1 is trusted, as a load tool may */
+    const char *channel;      /* "": the only one that the targets role delegates */
+    int64_t poll_ms;          /* refresh at least this often */
+    void (*wake)(void *ctx);  /* called on the thread when there is news */
     void *ctx;
 };
 

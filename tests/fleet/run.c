@@ -1,9 +1,11 @@
 /* run: see run.h. */
 #include "run.h"
 
-#include <poll.h>
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -175,11 +177,21 @@ static int tell_ready(struct run *run, struct err *err)
     return run->o->ready_file ? file_write_durable(run->o->ready_file, "ready\n", 6, 0644, err) : 0;
 }
 
-static bool told_to_stop(const struct run *run)
+static int write_result(const struct run *run, struct err *err)
 {
-    struct pollfd p = {.fd = run->o->stop_fd, .events = POLLIN};
+    return result_write(&run->result, &run->catalog, run->endpoints,
+                        (size_t)run->o->script->n_endpoints, run->o->out, err);
+}
 
-    return poll(&p, 1, 0) > 0;
+/* 1: stop, 0: go on. SIGUSR1 writes the result as it stands. */
+static int take_signal(const struct run *run, struct err *err)
+{
+    struct signalfd_siginfo info;
+    int r = 0;
+
+    while (r == 0 && read(run->o->stop_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        r = info.ssi_signo == SIGUSR1 ? write_result(run, err) : 1;
+    return r;
 }
 
 static int loop(struct run *run, struct err *err)
@@ -188,7 +200,7 @@ static int loop(struct run *run, struct err *err)
         run->o->duration_s ? clock_boot_ms(run->clock) + run->o->duration_s * 1000 : INT64_MAX;
     int r = 0;
 
-    while (r == 0 && !told_to_stop(run)) {
+    while (r == 0 && (r = take_signal(run, err)) == 0) {
         int64_t now_ms = clock_boot_ms(run->clock), next_ms;
 
         if (now_ms >= end_ms)
@@ -208,7 +220,7 @@ static int loop(struct run *run, struct err *err)
             r = -(int)err->code;
         }
     }
-    return r;
+    return r < 0 ? r : 0;
 }
 
 static int make_endpoints(struct run *run, struct err *err)
@@ -274,8 +286,7 @@ int run_fleet(const struct run_options *o, struct err *err)
     if (r == 0)
         r = loop(run, err);
     if (r == 0)
-        r = result_write(&run->result, &run->catalog, run->endpoints,
-                         (size_t)o->script->n_endpoints, o->out, err);
+        r = write_result(run, err);
     release(run);
     free(run);
     return r;

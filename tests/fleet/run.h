@@ -8,12 +8,12 @@
 struct run_options {
     const struct script *script;
     struct http_options http;
-    const char *root_file;
+    const char *root_file;  /* NULL: the server's own root 1 */
     const char *token;      /* enrolment token */
     const char *out;        /* result.json */
     const char *ready_file; /* written once all are enrolled; NULL none */
     int64_t duration_s;     /* 0: until SIGTERM or SIGINT */
-    int stop_fd;            /* readable when it is to stop */
+    int stop_fd;            /* signalfd: SIGUSR1 writes the result, any other signal stops */
 };
 
 int run_fleet(const struct run_options *o, struct err *err);
