@@ -44,7 +44,7 @@ static void add_untreated(const struct pass *p, const struct arm *m, const struc
     /* Passed by the threshold, but the manifest's pace is still ahead of it: not to be had yet. */
     c->late += below && waiting && !m->paced;
     c->ready += waiting && !below;
-    c->canary_ready += waiting && m->canary && !below;
+    c->canary_ready += waiting && m->canary;
     c->passed_away += below && !(waiting && !m->paced);
     c->staging += awake && !m->ready && !m->held && flight_stages(p->flight, m);
     if (waiting && m->evidence && !m->crash_spent)

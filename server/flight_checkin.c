@@ -5,6 +5,13 @@
 
 #define STEADY_MS (INT64_C(7) * 24 * 3600 * 1000)
 
+/* No consumer crash in the 7 days before. */
+static bool was_steady(const struct device *d, int64_t at_ms)
+{
+    return d->consumer_crash_ms < 0 || d->consumer_crash_ms > at_ms ||
+           at_ms - d->consumer_crash_ms > STEADY_MS;
+}
+
 static void arm_fill(struct flight *f, struct arm *m, const struct device *d, int64_t wall_ms)
 {
     int cohort = flight_cohort(&f->gate.topology, d->cohort);
@@ -27,8 +34,7 @@ static void arm_fill(struct flight *f, struct arm *m, const struct device *d, in
                       .canary = device_in_canary_group(d, f->channel),
                       .evidence = !d->no_evidence && d->enrolled_ms <= f->started_ms &&
                                   cohort >= 0 && cohort < f->n_cohorts_at_start};
-    m->steady = d->consumer_crash_ms < 0 || d->consumer_crash_ms > wall_ms ||
-                wall_ms - d->consumer_crash_ms > STEADY_MS;
+    m->steady = was_steady(d, wall_ms);
 }
 
 struct arm *flight_arm(struct flight *f, const struct device *d, int64_t wall_ms)
@@ -147,7 +153,8 @@ static void acknowledge(struct flight *f, struct arm *m)
     }
 }
 
-static void hear_ready(struct flight *f, struct arm *m, const struct hearing *h)
+static void hear_ready(struct flight *f, struct arm *m, const struct device *d,
+                       const struct hearing *h)
 {
     const struct checkin_channel *cc = h->channel;
 
@@ -157,8 +164,10 @@ static void hear_ready(struct flight *f, struct arm *m, const struct hearing *h)
     m->paced = m->ready && cc->pace_wait_s > 0;
     if (!m->ready || m->held)
         return;
-    if (m->first_ready < 0)
+    if (m->first_ready < 0) {
         m->first_ready = f->tick;
+        m->steady = was_steady(d, h->wall_ms);
+    }
     if (m->ready_tick != f->tick) {
         m->prev_ready = m->ready_tick;
         m->ready_tick = f->tick;
@@ -190,7 +199,7 @@ bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const 
     m->away = h->leaving && is_away(h);
     if (m->away)
         counters_excuse(&f->counters, &m->standing, f->tick);
-    hear_ready(f, m, h);
+    hear_ready(f, m, d, h);
     for (size_t i = 0; i < h->checkin->n_events; i++)
         if (h->fresh[i])
             hear_event(f, m, &h->checkin->events[i]);

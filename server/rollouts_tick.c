@@ -100,16 +100,22 @@ static void complete(struct server *s, struct channel *ch, struct store_batch *b
 
 /* --- one tick --------------------------------------------------------------------------------- */
 
+/* Opening a ring is told as such; other changes of mind count where they ask for attention. */
+static bool is_news(enum verdict before, enum verdict now)
+{
+    return before != now && (before > VERDICT_PROMOTE || now > VERDICT_PROMOTE);
+}
+
 static int note_audit(struct server *s, struct store_batch *b, const struct flight *f,
-                      const struct rollout_decision *d, enum verdict before)
+                      const struct rollout_decision *d, enum verdict before, bool halts)
 {
     const struct {
         bool is;
         const char *action;
-    } acts[] = {{d->halts_all || f->state == ROLLOUT_HALTED, "rollout.halt"},
+    } acts[] = {{halts, "rollout.halt"},
                 {d->opened, "rollout.ring-opened"},
                 {d->completed, "rollout.complete"},
-                {d->verdict != before, "rollout.verdict"}};
+                {!halts && is_news(before, d->verdict), "rollout.verdict"}};
     char subject[CHANNEL_NAME_MAX + RELEASE_VERSION_MAX];
     int r = 0;
 
@@ -203,7 +209,7 @@ static int end_tick(struct server *s, struct channel *ch, int64_t boot_ms, struc
     decide(f, x, d);
     r = act_on(s, ch, d, b, &halts, err);
     if (r == 0)
-        r = note_audit(s, b, f, d, before);
+        r = note_audit(s, b, f, d, before, halts);
     flight_note(f, clock_wall_ms(s->clock), d);
     if (r == 0)
         r = flight_turn(f, d, boot_ms);

@@ -229,7 +229,7 @@ struct site {
     struct metrics metrics;
     struct repo repo;
     char dir[64], db[96];
-    char token[64];
+    char token[64], canary_token[64];
 };
 
 static void site_open(struct site *t)
@@ -304,6 +304,7 @@ static struct site *site_new(const char *policies_dir)
     site_releases(&t->repo);
     site_open(t);
     must(auth_add_enrolment(s, "crowd", 1000, t->token, id, b, &err), &err);
+    must(auth_add_enrolment(s, "canary", 1000, t->canary_token, id, b, &err), &err);
     must(store_commit(s->store, b, &err), &err);
     return t;
 }
@@ -387,11 +388,11 @@ struct dev {
     char digest[65]; /* that the permit is for */
 };
 
-static void dev_enrol(struct site *t, struct dev *d, const char *attempt)
+static void dev_enrol(struct site *t, struct dev *d, const char *attempt, const char *token)
 {
     struct enrol_request q = {
         .platform = {.os = "linux", .os_version = "debian-12", .arch = "x86_64"}};
-    struct exchange x = {.rq = {.server = &t->server, .secure = true}, .bearer = t->token};
+    struct exchange x = {.rq = {.server = &t->server, .secure = true}, .bearer = token};
     struct buf body;
     struct err err = {0};
 
@@ -412,12 +413,12 @@ static void dev_enrol(struct site *t, struct dev *d, const char *attempt)
     buf_release(&body);
 }
 
-static void dev_enrol_new(struct site *t, struct dev *d)
+static void dev_enrol_new(struct site *t, struct dev *d, const char *token)
 {
     char attempt[33];
 
     rand_hex(attempt, 16);
-    dev_enrol(t, d, attempt);
+    dev_enrol(t, d, attempt, token);
 }
 
 static void dev_event(struct dev *d, enum event_kind kind, const char *digest, const char *cause,

@@ -17,7 +17,7 @@ static int set_up(void **state)
 
     y->site = site_new(SOURCE_DIR "/canary/policies");
     for (int i = 0; i < N; i++)
-        dev_enrol_new(y->site, &y->devs[i]);
+        dev_enrol_new(y->site, &y->devs[i], y->site->token);
     *state = y;
     return 0;
 }
@@ -241,6 +241,33 @@ static void an_override_takes_two(void **state)
     assert_int_equal(promote(y, &bob, &waiting, &err), -ERR_HALTED);
 }
 
+static void canaries_go_first(void **state)
+{
+    struct story *y = *state;
+    struct dev canaries[6];
+    int in_crowd = 0, permits = 0;
+
+    for (int i = 0; i < 6; i++) {
+        dev_enrol_new(y->site, &canaries[i], y->site->canary_token);
+        strcpy(canaries[i].ready, digest(y, 1));
+    }
+    start(y, 1);
+    for (int k = 0; ring(y) == 0 && k < 60; k++) {
+        for (int i = 0; i < 6; i++) {
+            dev_checkin(y->site, &canaries[i]);
+            if (canaries[i].digest[0]) {
+                permits++;
+                applies(&canaries[i]);
+            }
+        }
+        in_crowd += tick(y, applies);
+    }
+    /* A random half, and nobody else: the other half is its control. */
+    assert_int_equal(in_crowd, 0);
+    assert_int_equal(permits, 3);
+    assert_int_equal(ring(y), 1);
+}
+
 /* --- restart ---------------------------------------------------------------------------------- */
 
 static void a_restart_loses_nothing(void **state)
@@ -448,13 +475,13 @@ static void enrolment_is_asked_twice_and_counted_once(void **state)
     struct story *y = *state;
     struct dev a, b;
 
-    dev_enrol(y->site, &a, "0123456789abcdef0123456789abcdef");
-    dev_enrol(y->site, &b, "0123456789abcdef0123456789abcdef");
+    dev_enrol(y->site, &a, "0123456789abcdef0123456789abcdef", y->site->token);
+    dev_enrol(y->site, &b, "0123456789abcdef0123456789abcdef", y->site->token);
     assert_string_equal(a.id.device, b.id.device);
     assert_memory_equal(a.id.key, b.id.key, sizeof a.id.key);
     assert_int_equal(fleet_size(y->site->server.fleet), N + 1);
     site_restart(y->site);
-    dev_enrol(y->site, &b, "0123456789abcdef0123456789abcdef");
+    dev_enrol(y->site, &b, "0123456789abcdef0123456789abcdef", y->site->token);
     assert_string_equal(a.id.device, b.id.device);
 }
 
@@ -476,7 +503,7 @@ static void late_comers_give_no_evidence(void **state)
 
     start(y, 1);
     y->site->at.wall_ms += 10;
-    dev_enrol_new(y->site, &late);
+    dev_enrol_new(y->site, &late, y->site->token);
     strcpy(late.ready, digest(y, 1));
     strcpy(late.running, digest(y, 4));
     while (!late.digest[0]) {
@@ -494,7 +521,7 @@ static void first_content_needs_no_gate(void **state)
     start(y, 1);
     run_until(y, "complete", 120, applies);
     y->site->at.wall_ms += 10;
-    dev_enrol_new(y->site, &fresh);
+    dev_enrol_new(y->site, &fresh, y->site->token);
     strcpy(fresh.ready, digest(y, 1));
     dev_checkin(y->site, &fresh);
     assert_string_equal(fresh.digest, digest(y, 1));
@@ -510,6 +537,7 @@ int main(void)
         TEST(silence_stops_growth),
         TEST(one_person_stops_at_once),
         TEST(an_override_takes_two),
+        TEST(canaries_go_first),
         TEST(a_restart_loses_nothing),
         TEST(an_outage_is_evidence_of_nothing),
         TEST(a_server_that_stood_still_counts_no_silence),
