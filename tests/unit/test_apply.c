@@ -105,7 +105,7 @@ static int know(struct state *s, void *ctx, struct err *err)
 static void make_release(struct world *w, int i)
 {
     const char *state_dir = w->agent->config.state_dir;
-    char content[16];
+    char content[32];
     struct manifest_file file = {.path = (char *)"rules.conf", .mode = 0644};
     struct manifest m = {.channel = "crs", .sequence = i + 1, .pace = pace_default, .files = &file};
     struct known known = {w->digest[i], i + 1};
