@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "apply_internal.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "layout.h"
 #include "tree.h"
@@ -162,6 +163,16 @@ static int check_permit(const struct apply *ap, const struct plan *plan,
                         err);
 }
 
+static void drop_staged(const struct apply *ap, const char *digest)
+{
+    struct path p;
+    struct err err = {0};
+
+    layout_at(&p, ap->agent->config.state_dir, "channels/%s/releases/%s", ap->conf->name, digest);
+    if (file_remove_tree(p.s, &err) < 0)
+        log_error("apply", "%s", err.msg);
+}
+
 static int check_all(const struct apply *ap, const struct plan *plan,
                      const struct permit_request *rq, const json_t *envelope,
                      const struct manifest *m, struct err *err)
@@ -178,7 +189,10 @@ static int check_all(const struct apply *ap, const struct plan *plan,
     if (r < 0)
         return refuse(ap, rq->digest, cause, r, err);
     r = tree_verify(ap->agent->config.state_dir, m, m->digest, err);
-    return r < 0 ? refuse(ap, rq->digest, "staged-tree", r, err) : 0;
+    if (r == 0)
+        return 0;
+    drop_staged(ap, m->digest); /* to be built anew */
+    return refuse(ap, rq->digest, "staged-tree", r, err);
 }
 
 struct attempt {
@@ -278,6 +292,28 @@ static int do_switch(const struct apply *ap, const char *digest, struct err *err
     return r < 0 ? r : apply_change(ap, note_switched, &st, err);
 }
 
+/* A preflight takes its time: has the permit run out, or the release been recalled meanwhile? */
+static void check_once_more(const struct apply *ap, const struct plan *then,
+                            const struct permit_request *rq, const json_t *envelope,
+                            struct hook_result *ret)
+{
+    _cleanup_(plan_free_p)
+    struct plan *now = NULL;
+    struct err err = {0};
+    const char *cause = NULL;
+
+    if (check_permit(ap, then, rq, envelope, &err) < 0)
+        cause = "permit-expired";
+    else if (agent_plan(ap->agent, ap->conf->name, &now, &err) == 0 &&
+             plan_recalls(now, rq->digest, ap->agent->cohort))
+        cause = "recalled-meanwhile";
+    if (!cause)
+        return;
+    memset(ret, 0, sizeof *ret);
+    snprintf(ret->cause, sizeof ret->cause, "%s", cause);
+    snprintf(ret->output, sizeof ret->output, "%s", err.msg);
+}
+
 int apply_permit(const struct apply *ap, const struct permit_request *rq, const json_t *envelope,
                  bool *ret_healthy, struct err *err)
 {
@@ -303,10 +339,8 @@ int apply_permit(const struct apply *ap, const struct permit_request *rq, const 
         return r;
     apply_hook(ap, PHASE_NONE, m->digest, m->version, &hook);
     *ret_healthy = false;
-    if (hook.good && check_permit(ap, plan, rq, envelope, err) < 0) {
-        hook = (struct hook_result){.cause = "permit-expired"};
-        snprintf(hook.output, sizeof hook.output, "%s", err->msg);
-    }
+    if (hook.good)
+        check_once_more(ap, plan, rq, envelope, &hook);
     if (!hook.good)
         return fail_attempt(ap, m->digest, &hook, err);
     r = do_switch(ap, m->digest, err);

@@ -30,15 +30,20 @@ static int resolve_worker(void *ctx, const volatile sig_atomic_t *stop, json_t *
                           struct err *err)
 {
     const struct cycle *c = ctx;
-    int r = 0;
+    int first = 0;
 
     (void)result;
-    for (size_t i = 0; r == 0 && i < c->agent->config.n_channels; i++) {
+    for (size_t i = 0; i < c->agent->config.n_channels; i++) {
         struct apply ap = {c->agent, &c->agent->config.channels[i], stop};
+        struct err why = {0};
+        int r = apply_resolve(&ap, &why);
 
-        r = apply_resolve(&ap, err);
+        if (r < 0 && first == 0) {
+            first = r;
+            *err = why;
+        }
     }
-    return r;
+    return first;
 }
 
 static bool is_unresolved(const struct cycle *c, bool *ret_recall)

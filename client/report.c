@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "spool.h"
 #include "stage.h"
+#include "tree.h"
 
 void report_init(struct report *rp)
 {
@@ -78,6 +79,14 @@ static void fill_running(const struct agent *a, const struct state *s, struct st
     ret->crashes = r->crashes;
 }
 
+static void fill_from_link(const struct agent *a, struct checkin_channel *ret)
+{
+    char name[TREE_NAME_MAX];
+
+    if (tree_link(a->config.state_dir, ret->channel, "current", name, NULL) == 0)
+        snprintf(ret->running, sizeof ret->running, "%.64s", name);
+}
+
 static int fill_channel(struct report *rp, const struct agent *a, struct state *s,
                         const struct config_channel *conf, bool may_ask, const char *hold,
                         struct checkin_channel *ret, struct err *err)
@@ -93,6 +102,8 @@ static int fill_channel(struct report *rp, const struct agent *a, struct state *
     ret->snapshot_version = s->snapshot_version;
     if (c)
         fill_running(a, s, c, ret);
+    if (s->lost) /* what is installed goes on running: say so */
+        fill_from_link(a, ret);
     /* A soak that goes on is not a hold: it is what the server waits for. */
     if (strcmp(choice.hold, "unsoaked") != 0)
         memcpy(ret->hold, choice.hold, sizeof ret->hold);

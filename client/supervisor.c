@@ -1,4 +1,4 @@
-/* supervisor: see supervisor.h. One thread, one poll(2): signals, a timer, two pipes. */
+/* supervisor: see supervisor.h. One thread, one poll(2): signals, a timer, the spool, two pipes. */
 #include "supervisor.h"
 
 #include <errno.h>
@@ -6,29 +6,47 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
+#include "base/file.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "cycle.h"
 #include "layout.h"
 #include "schedule.h"
 
-#define BANK_MS 60000 /* awake time is banked at least this often */
+#define BANK_MS  60000 /* awake time is banked at least this often */
+#define HURRY_MS 1000  /* news make a check-in come sooner, but not closer to the last than this */
 
 struct supervisor {
     struct cycle cycle;
-    int signals, timer;
-    int64_t next_ms; /* boot clock: the next cycle */
+    int signals, timer, spool;
+    int64_t next_ms;  /* boot clock: the next cycle */
+    int64_t began_ms; /* the last cycle */
     int64_t banked_ms;
     bool stopping;
-    bool news; /* an apply has ended while a cycle was going on */
+    bool news; /* there is something to tell, and a cycle is going on */
 };
 
 static int64_t now_ms(const struct supervisor *s)
 {
     return clock_boot_ms(s->cycle.agent->clock);
+}
+
+/* Events are kept by workers and by other commands; each new one is a reason to check in. */
+static int watch_spool(struct supervisor *s, struct err *err)
+{
+    struct path p;
+    int r = file_mkdir_p(layout_at(&p, s->cycle.agent->config.state_dir, LAYOUT_SPOOL), 0700, err);
+
+    if (r < 0)
+        return r;
+    s->spool = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (s->spool < 0 || inotify_add_watch(s->spool, p.s, IN_MOVED_TO) < 0)
+        return err_errno(err, errno, "watch '%s'", p.s);
+    return 0;
 }
 
 static int open_loop(struct supervisor *s, struct err *err)
@@ -44,13 +62,14 @@ static int open_loop(struct supervisor *s, struct err *err)
     s->timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
     if (s->signals < 0 || s->timer < 0)
         return err_errno(err, errno, "set up the event loop");
-    return 0;
+    return watch_spool(s, err);
 }
 
 static void close_loop(struct supervisor *s)
 {
     close_p(&s->signals);
     close_p(&s->timer);
+    close_p(&s->spool);
 }
 
 static void arm(const struct supervisor *s, int64_t at_ms)
@@ -62,6 +81,25 @@ static void arm(const struct supervisor *s, int64_t at_ms)
     timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
+/* There is something to tell: the next check-in comes soon. */
+static void hurry(struct supervisor *s)
+{
+    int64_t soon = s->began_ms + HURRY_MS;
+
+    s->news = s->cycle.step != CYCLE_IDLE;
+    if (!s->cycle.failures && soon < s->next_ms)
+        s->next_ms = soon;
+}
+
+static void take_spool(struct supervisor *s)
+{
+    char events[4096];
+
+    while (read(s->spool, events, sizeof events) > 0)
+        ;
+    hurry(s);
+}
+
 static int64_t earlier(int64_t a, int64_t b)
 {
     return !b || (a && a < b) ? a : b;
@@ -71,15 +109,16 @@ static int64_t earlier(int64_t a, int64_t b)
 static void wait_and_take(struct supervisor *s, int64_t until_ms)
 {
     struct cycle *c = &s->cycle;
-    struct pollfd p[4] = {{.fd = s->signals, .events = POLLIN},
+    struct pollfd p[5] = {{.fd = s->signals, .events = POLLIN},
                           {.fd = s->timer, .events = POLLIN},
                           {.fd = c->job.pid ? c->job.out : -1, .events = POLLIN},
-                          {.fd = c->apply.pid ? c->apply.out : -1, .events = POLLIN}};
+                          {.fd = c->apply.pid ? c->apply.out : -1, .events = POLLIN},
+                          {.fd = s->spool, .events = POLLIN}};
     struct signalfd_siginfo si;
     uint64_t ticks;
 
     arm(s, until_ms);
-    if (poll(p, 4, -1) < 0)
+    if (poll(p, 5, -1) < 0)
         return;
     if (p[0].revents && read(s->signals, &si, sizeof si) == sizeof si)
         s->stopping = true;
@@ -89,6 +128,8 @@ static void wait_and_take(struct supervisor *s, int64_t until_ms)
         child_read(&c->job);
     if (p[3].revents)
         child_read(&c->apply);
+    if (p[4].revents)
+        take_spool(s);
 }
 
 static bool job_is_over(const struct supervisor *s)
@@ -118,10 +159,9 @@ static void plan_next(struct supervisor *s)
             wait = soon < wait ? soon : wait;
         }
     }
-    if (s->news && !c->failures)
-        wait = 0;
-    s->news = false;
     s->next_ms = now_ms(s) + wait;
+    if (s->news)
+        hurry(s);
 }
 
 static int keep_bank(struct state *s, void *ctx, struct err *err)
@@ -155,11 +195,11 @@ static void take_ends(struct supervisor *s)
             plan_next(s);
     }
     if (c->apply.pid && c->apply.ended) {
-        cycle_applied(c, &err);
-        c->resolve_ms = 0;
-        s->news = c->step != CYCLE_IDLE;
-        if (!c->failures)
-            s->next_ms = now_ms(s);
+        int r = cycle_applied(c, &err);
+
+        /* What could not be resolved is tried again, but not in a circle. */
+        c->resolve_ms = r == 0 ? 0 : now_ms(s) + c->agent->config.poll_interval_ms;
+        hurry(s);
     }
 }
 
@@ -189,7 +229,7 @@ static void stop_children(struct supervisor *s)
 
 int supervisor_run(struct agent *a, struct err *err)
 {
-    struct supervisor s = {.signals = -1, .timer = -1};
+    struct supervisor s = {.signals = -1, .timer = -1, .spool = -1};
     int r;
 
     cycle_init(&s.cycle, a);
@@ -201,6 +241,7 @@ int supervisor_run(struct agent *a, struct err *err)
         if (s.cycle.step == CYCLE_IDLE) {
             if (now_ms(&s) >= s.next_ms) {
                 bank(&s);
+                s.began_ms = now_ms(&s);
                 cycle_begin(&s.cycle);
                 if (s.cycle.step == CYCLE_IDLE) { /* could not even begin */
                     s.cycle.failures++;
@@ -257,7 +298,7 @@ static int one_pass(struct supervisor *s, struct err *err)
 
 int supervisor_once(struct agent *a, struct err *err)
 {
-    struct supervisor s = {.signals = -1, .timer = -1};
+    struct supervisor s = {.signals = -1, .timer = -1, .spool = -1};
     struct err later = {0};
     int r;
 
