@@ -132,7 +132,7 @@ static int sqlite_commit(void *d, const struct store_batch *first, struct err *e
         r = step(s, s->commit, "commit", err);
     if (r < 0 && !sqlite3_get_autocommit(s->writer))
         step(s, s->rollback, "rollback", NULL);
-    return err_context(err, r, "store '%s'", s->path);
+    return err_context(err, r, "store"); /* whoever waits may be a device: no path */
 }
 
 /* --- reading --------------------------------------------------------------------------------- */

@@ -1,0 +1,315 @@
+/* server: all of firebreakd in this process, asked over HTTP: start and stop, releases, tokens, a
+ * full disk and the way back. */
+#include "cmocka_all.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "audit_chain.h"
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/hex.h"
+#include "http.h"
+#include "life.h"
+#include "net/http.h"
+#include "site.h"
+
+struct running {
+    struct site *site;
+    struct http_client *client;
+    char admin[64], releaser[64], viewer[64];
+};
+
+static void must(int r, const struct err *err)
+{
+    if (r < 0)
+        fail_msg("%s", err->msg);
+}
+
+static void start(struct running *run)
+{
+    char url[64];
+    const struct http_options o = {.base_url = url, .timeout_ms = 20000};
+    struct err err = {0};
+
+    pthread_mutex_destroy(&run->site->s.site);
+    must(server_start(&run->site->s, &run->site->metrics, &err), &err);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", http_port(run->site->s.http));
+    must(http_client_new(&o, &run->client, &err), &err);
+}
+
+static void stop(struct running *run)
+{
+    http_client_free(take_ptr(run->client));
+    server_stop(&run->site->s);
+    pthread_mutex_init(&run->site->s.site, NULL);
+}
+
+static int set_up(void **state)
+{
+    struct running *run = calloc(1, sizeof *run);
+
+    run->site = site_new();
+    site_token(run->site, "admin", run->admin);
+    site_token(run->site, "releaser", run->releaser);
+    site_token(run->site, "viewer", run->viewer);
+    start(run);
+    *state = run;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct running *run = *state;
+
+    stop(run);
+    site_free(run->site);
+    free(run);
+    return 0;
+}
+
+/* The status; the body as JSON into ret (may be NULL), NULL where it is none. */
+static int ask(struct running *run, const char *method, const char *path, const char *token,
+               const char *body, json_t **ret)
+{
+    const struct http_request rq = {.method = method,
+                                    .path = path,
+                                    .bearer = token,
+                                    .body = body,
+                                    .body_len = body ? strlen(body) : 0};
+    struct http_response rs = {0};
+    struct err err = {0};
+
+    buf_init(&rs.body, 1000000);
+    must(http_do(run->client, &rq, &rs, &err), &err);
+    if (ret)
+        *ret = json_loadb(rs.body.data, rs.body.len, 0, NULL);
+    buf_release(&rs.body);
+    return rs.status;
+}
+
+/* --- start and stop -------------------------------------------------------------------------- */
+
+static void test_port_file(void **state)
+{
+    struct running *run = *state;
+    struct buf text;
+    struct err err = {0};
+
+    buf_init(&text, 100);
+    must(file_read(run->site->s.config.port_file, &text, &err), &err);
+    assert_int_equal(atoi(text.data), http_port(run->site->s.http));
+    buf_release(&text);
+    assert_int_equal(ask(run, "GET", "/", NULL, NULL, NULL), 200);
+    assert_int_equal(ask(run, "GET", "/healthz", NULL, NULL, NULL), 200);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/1.root.json", NULL, NULL, NULL), 200);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/2.root.json", NULL, NULL, NULL), 404);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/..%2F..%2Fx", NULL, NULL, NULL), 404);
+}
+
+static void test_failed_start_leaves_nothing(void **state)
+{
+    struct running *run = *state;
+    char path[256];
+    struct err err = {0};
+
+    stop(run);
+    snprintf(path, sizeof path, "%s/master.key", run->site->s.config.online_dir);
+    must(file_write_durable(path, "short\n", 6, 0600, &err), &err);
+    assert_int_equal(server_start(&run->site->s, &run->site->metrics, &err), -ERR_INVALID);
+    assert_null(run->site->s.store);
+    assert_false(file_exists(run->site->s.config.port_file));
+    must(file_write_durable(path, "00\n", 3, 0644, &err), &err);
+    assert_int_equal(server_start(&run->site->s, &run->site->metrics, &err), -ERR_REFUSED);
+    must(file_write_durable(path,
+                            "00000000000000000000000000000000"
+                            "00000000000000000000000000000000\n",
+                            65, 0600, &err),
+         &err);
+    pthread_mutex_init(&run->site->s.site, NULL);
+    start(run);
+}
+
+/* --- roles ----------------------------------------------------------------------------------- */
+
+static void test_least_roles(void **state)
+{
+    struct running *run = *state;
+    const struct {
+        const char *method, *path;
+        int none, viewer, releaser;
+    } rows[] = {
+        {"GET", "/api/v1/overview", 401, 200, 200},
+        {"GET", "/api/v1/audit", 401, 200, 200},
+        {"GET", "/metrics", 401, 200, 200},
+        {"GET", "/api/v1/channels/crs/releases", 401, 200, 200},
+        {"GET", "/api/v1/channels/other/releases", 401, 404, 404},
+        {"POST", "/api/v1/channels/crs/releases", 401, 403, 400},
+        {"POST", "/api/v1/channels/crs/rollouts", 401, 403, 400},
+        {"POST", "/api/v1/channels/crs/halt", 401, 403, 400},
+        {"POST", "/api/v1/blobs/missing", 401, 403, 400},
+        {"PUT", "/api/v1/blobs/x", 401, 403, 400},
+        {"POST", "/api/v1/operators", 401, 403, 403},
+        {"POST", "/api/v1/enrolment-tokens", 401, 403, 403},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *body = strcmp(rows[i].method, "GET") == 0 ? NULL : "{}";
+        int none = ask(run, rows[i].method, rows[i].path, NULL, body, NULL);
+        int viewer = ask(run, rows[i].method, rows[i].path, run->viewer, body, NULL);
+        int releaser = ask(run, rows[i].method, rows[i].path, run->releaser, body, NULL);
+
+        if (none != rows[i].none || viewer != rows[i].viewer || releaser != rows[i].releaser)
+            fail_msg("%s %s: %d %d %d", rows[i].method, rows[i].path, none, viewer, releaser);
+    }
+}
+
+/* --- releases -------------------------------------------------------------------------------- */
+
+static void put_blob(struct running *run, const struct site_release *r)
+{
+    const char *sha256 = r->manifest->files[0].sha256;
+    json_auto_t *answer = NULL;
+    char path[128], question[128];
+
+    snprintf(question, sizeof question, "{\"sha256\":[\"%s\"]}", sha256);
+    assert_int_equal(ask(run, "POST", "/api/v1/blobs/missing", run->releaser, question, &answer),
+                     200);
+    assert_int_equal(json_array_size(json_object_get(answer, "missing")), 1);
+    snprintf(path, sizeof path, "/api/v1/blobs/%s", sha256);
+    assert_int_equal(ask(run, "PUT", path, run->releaser, "other bytes", NULL), 422);
+    assert_int_equal(ask(run, "PUT", path, run->releaser, r->file, NULL), 201);
+    json_decref(answer);
+    assert_int_equal(ask(run, "POST", "/api/v1/blobs/missing", run->releaser, question, &answer),
+                     200);
+    assert_int_equal(json_array_size(json_object_get(answer, "missing")), 0);
+    snprintf(path, sizeof path, "/repo/blobs/%.2s/%s", sha256, sha256);
+    assert_int_equal(ask(run, "GET", path, NULL, NULL, NULL), 200);
+    snprintf(path, sizeof path, "/repo/blobs/zz/%s", sha256);
+    assert_int_equal(ask(run, "GET", path, NULL, NULL, NULL), 404);
+}
+
+static void test_publish(void **state)
+{
+    static const char path[] = "/api/v1/channels/crs/releases";
+    struct running *run = *state;
+    struct site_release *r = site_release_make(run->site, "1.0");
+    _cleanup_(free_p)
+    char *body = NULL;
+    json_auto_t *o = NULL, *answer = NULL;
+
+    site_release_sign(run->site, r, SITE_THRESHOLD);
+    o = json_pack("{s:s, s:s}", "manifest", r->manifest_text, "content_metadata", r->content_text);
+    body = json_dumps(o, JSON_COMPACT);
+    assert_int_equal(
+        ask(run, "GET", "/api/v1/channels/crs/content-metadata", run->viewer, NULL, NULL), 404);
+    assert_int_equal(ask(run, "POST", path, run->releaser, body, NULL), 404); /* no blob yet */
+    put_blob(run, r);
+    assert_int_equal(ask(run, "POST", path, run->releaser, body, &answer), 201);
+    assert_string_equal(json_string_value(json_object_get(answer, "digest")), r->manifest->digest);
+    assert_int_equal(ask(run, "POST", path, run->releaser, body, NULL), 200); /* the very same */
+    stop(run);
+    start(run); /* what was acknowledged is kept */
+    json_decref(answer);
+    assert_int_equal(ask(run, "GET", path, run->viewer, NULL, &answer), 200);
+    assert_int_equal(json_array_size(json_object_get(answer, "releases")), 1);
+    assert_int_equal(
+        ask(run, "GET", "/api/v1/channels/crs/content-metadata", run->viewer, NULL, NULL), 200);
+    site_release_free(r);
+}
+
+/* --- tokens and audit ------------------------------------------------------------------------ */
+
+static void test_tokens_and_audit(void **state)
+{
+    struct running *run = *state;
+    json_auto_t *made = NULL, *page = NULL;
+    json_t *entry;
+    struct audit_chain chain;
+    struct err err = {0};
+    size_t i;
+
+    assert_int_equal(ask(run, "POST", "/api/v1/operators", run->admin,
+                         "{\"name\":\"ann\",\"role\":\"viewer\"}", &made),
+                     201);
+    assert_int_equal(ask(run, "GET", "/api/v1/overview",
+                         json_string_value(json_object_get(made, "token")), NULL, NULL),
+                     200);
+    assert_int_equal(ask(run, "POST", "/api/v1/operators", run->admin,
+                         "{\"name\":\"ann\",\"role\":\"viewer\"}", NULL),
+                     409);
+    assert_int_equal(ask(run, "POST", "/api/v1/enrolment-tokens", run->admin,
+                         "{\"group\":\"lab\",\"uses\":0}", NULL),
+                     400);
+    assert_int_equal(ask(run, "POST", "/api/v1/enrolment-tokens", run->admin,
+                         "{\"group\":\"lab\",\"uses\":5}", NULL),
+                     201);
+    assert_int_equal(ask(run, "GET", "/api/v1/audit?limit=x", run->viewer, NULL, NULL), 400);
+    assert_int_equal(ask(run, "GET", "/api/v1/audit?limit=1000", run->viewer, NULL, &page), 200);
+    audit_chain_init(&chain);
+    json_array_foreach (json_object_get(page, "entries"), i, entry)
+        must(audit_chain_add(&chain, entry, &err), &err);
+    assert_int_equal(chain.seq, 5 + 1 + 2); /* init's operators, the repository, these two */
+}
+
+/* --- a full disk ----------------------------------------------------------------------------- */
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit l;
+
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &l);
+    l.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+/* At most ten seconds. */
+static void until_healthy(struct running *run)
+{
+    const struct timespec pause = {0, 20000000};
+
+    for (int i = 0; i < 500; i++) {
+        if (ask(run, "GET", "/healthz", NULL, NULL, NULL) == 200)
+            return;
+        nanosleep(&pause, NULL);
+    }
+    fail_msg("it did not recover");
+}
+
+static void test_full_disk_and_back(void **state)
+{
+    static const char ann[] = "{\"name\":\"ann\",\"role\":\"viewer\"}";
+    struct running *run = *state;
+    json_auto_t *problem = NULL;
+
+    limit_files(4096);
+    assert_int_equal(ask(run, "POST", "/api/v1/operators", run->admin, ann, &problem), 507);
+    assert_string_equal(json_string_value(json_object_get(problem, "type")),
+                        "urn:firebreak:problem:store-full");
+    assert_int_equal(ask(run, "GET", "/healthz", NULL, NULL, NULL), 503);
+    assert_int_equal(ask(run, "POST", "/api/v1/operators", run->admin, ann, NULL), 503);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/timestamp.json", NULL, NULL, NULL), 200);
+    limit_files(RLIM_INFINITY);
+    until_healthy(run);
+    assert_int_equal(ask(run, "POST", "/api/v1/operators", run->admin, ann, NULL), 201);
+    stop(run);
+    start(run); /* the audit log's chain is whole */
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_port_file),        TEST(test_failed_start_leaves_nothing),
+        TEST(test_least_roles),      TEST(test_publish),
+        TEST(test_tokens_and_audit), TEST(test_full_disk_and_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
