@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/utsname.h>
@@ -121,6 +122,23 @@ int agent_need_identity(const struct agent *a, struct err *err)
     return err_remedy(err, "firebreak-agent --config F enrol --token-file F");
 }
 
+/* Hooks run elsewhere: what they are told must be absolute. */
+static int make_state_dir(struct config *c, struct err *err)
+{
+    char full[PATH_MAX];
+    int r = file_mkdir_p(c->state_dir, 0755, err);
+
+    if (r < 0)
+        return r;
+    if (!realpath(c->state_dir, full))
+        return err_errno(err, errno, "find '%s'", c->state_dir);
+    if (strlen(full) > LAYOUT_ROOT_MAX)
+        return err_set(err, ERR_INVALID, "'%s' is longer than %d bytes", full, LAYOUT_ROOT_MAX);
+    free(c->state_dir);
+    c->state_dir = strdup(full);
+    return c->state_dir ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+}
+
 int agent_open(const char *config_file, struct agent **ret, struct err *err)
 {
     _cleanup_(agent_free_p)
@@ -134,7 +152,7 @@ int agent_open(const char *config_file, struct agent **ret, struct err *err)
     if (r == 0)
         r = read_line(a->config.boot_id_file, a->boot_id, sizeof a->boot_id, err);
     if (r == 0)
-        r = file_mkdir_p(a->config.state_dir, 0755, err);
+        r = make_state_dir(&a->config, err);
     if (r == 0)
         r = agent_read_identity(a, err);
     if (r < 0)

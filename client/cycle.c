@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "base/log.h"
 #include "cycle_internal.h"
 #include "exchange.h"
 #include "layout.h"
+#include "schedule.h"
 #include "stage.h"
 #include "tree.h"
 #include "trust.h"
@@ -36,7 +38,9 @@ void cycle_release(struct cycle *c)
 
 void cycle_fail(struct cycle *c, const struct err *err)
 {
-    log_warn("cycle", "%s: %s", step_names[c->step], err->msg);
+    if (strcmp(c->told_err.msg, err->msg) != 0)
+        log_warn("cycle", "%s: %s", step_names[c->step], err->msg);
+    c->told_err = *err;
     if (!c->first_err.code)
         c->first_err = *err;
 }
@@ -214,6 +218,8 @@ static bool needs_refresh(const struct cycle *c)
     struct state *s = NULL;
     int64_t now = clock_boot_ms(c->agent->clock);
 
+    if (now < c->refresh_ms)
+        return false;
     if (!c->verified || now - c->verified_ms >= c->checkin_ms)
         return true;
     return state_load(&c->agent->place, &s, NULL) == 0 &&
@@ -252,15 +258,29 @@ static void read_pace_of_plan(struct cycle *c)
     }
 }
 
+/* The repository is asked again later and later; check-ins go on meanwhile. */
+static void note_refreshed(struct cycle *c, int r)
+{
+    int64_t now = clock_boot_ms(c->agent->clock);
+
+    c->verified = r == 0;
+    if (r == 0) {
+        c->verified_ms = now;
+        c->refresh_failures = 0;
+        c->refresh_ms = 0;
+        return;
+    }
+    c->refresh_failures++;
+    c->refresh_ms = now + schedule_after_failure(c->refresh_failures, 0, 0, rand_u64());
+}
+
 static void end_verify(struct cycle *c, int r, const struct err *err)
 {
-    c->verified = r == 0;
-    if (r < 0) {
+    note_refreshed(c, r);
+    if (r < 0)
         cycle_fail(c, err);
-    } else {
-        c->verified_ms = clock_boot_ms(c->agent->clock);
+    else
         read_pace_of_plan(c);
-    }
     begin_staging(c);
 }
 

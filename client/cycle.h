@@ -30,6 +30,8 @@ struct cycle {
     /* what is known of the metadata in this process */
     bool verified;           /* a refresh has succeeded, the last one too */
     int64_t verified_ms;     /* boot clock */
+    int refresh_failures;    /* in a row */
+    int64_t refresh_ms;      /* boot clock: after a failure not before this */
     int64_t offered_version; /* snapshot version that the server spoke of last */
     int64_t tick_ms;         /* of the plan, for jitters; 0 unknown */
     int64_t checkin_ms;
@@ -42,6 +44,7 @@ struct cycle {
     int64_t next_ms, retry_after_ms;
     int failures;
     struct err first_err; /* of this cycle; code 0: none */
+    struct err told_err;  /* the last one that was logged: once is enough */
     bool was_permitted;
     /* for the applying worker, which inherits a copy */
     struct permit_request rq;

@@ -21,7 +21,8 @@
 #include "base/err.h"
 #include "net/http.h"
 
-#define FETCH_JOB_MAX 4000000
+#define FETCH_JOB_MAX   4000000
+#define FETCH_REPO_PATH "/repo" /* where the server has the repository and the blobs */
 
 struct fetch {
     const json_t *job;

@@ -32,7 +32,7 @@ static int fetch_blob(const struct fetch *f, const char *sha256, int64_t length,
         return 0;
     if (st.st_size > length && ftruncate(fd, 0) < 0)
         return err_errno(err, errno, "truncate '%s'", p.s);
-    layout_at(&url, "", "blobs/%.2s/%s", sha256, sha256);
+    layout_at(&url, FETCH_REPO_PATH, "blobs/%.2s/%s", sha256, sha256);
     r = http_get_fd(f->http, url.s, fd, st.st_size > length ? 0 : st.st_size, length, err);
     if (r == -ERR_CONFLICT && ftruncate(fd, 0) == 0)
         r = http_get_fd(f->http, url.s, fd, 0, length, err);

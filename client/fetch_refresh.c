@@ -124,7 +124,7 @@ static int get(void *ctx, const char *path, struct buf *ret, struct err *err)
     struct http_request rq = {.method = "GET", .path = url};
     int r;
 
-    if ((size_t)snprintf(url, sizeof url, "/%s", path) >= sizeof url)
+    if ((size_t)snprintf(url, sizeof url, FETCH_REPO_PATH "/%s", path) >= sizeof url)
         return err_set(err, ERR_INVALID, "the path of a file is too long");
     buf_init(&rs.body, ret->cap);
     r = http_do(f->http, &rq, &rs, err);
