@@ -6,12 +6,15 @@
 #include "base/hex.h"
 #include "base/jsonx.h"
 #include "audit_chain.h"
+#include "status.h"
 #include "table.h"
 #include "verbs.h"
 
-#define PAGE_ENTRIES 500
-#define LIST_DEFAULT 50
-#define LIST_MAX     100000
+#define PAGE_ENTRIES  500
+#define LIST_DEFAULT  50
+#define LIST_MAX      100000
+#define DETAIL_SHOWN  100
+#define SUBJECT_SHOWN 32
 
 static int get_page(struct api *api, int64_t after, int64_t limit, json_t **ret, json_t **ret_list,
                     struct err *err)
@@ -71,6 +74,30 @@ static int keep_tail(void *ctx, const json_t *entry, struct err *err)
     return 0;
 }
 
+/* The detail for people: its reason in words where it has one, else its members, cut. All of it is
+ * in --json. */
+static char *detail_shown(const json_t *detail)
+{
+    const char *text = json_string_value(detail);
+    json_auto_t *o = text ? json_loads(text, 0, NULL) : json_incref((json_t *)detail);
+    const json_t *words = json_object_get(json_array_get(json_object_get(o, "reasons"), 0), "text");
+    char *shown, *more = NULL;
+
+    if (!words)
+        words = json_object_get(o, "stands");
+    if (json_is_string(words))
+        return strdup(json_string_value(words));
+    if (!json_is_object(o))
+        return strdup(text ? text : "");
+    shown = json_dumps(o, JSON_COMPACT);
+    if (shown && strlen(shown) > DETAIL_SHOWN &&
+        asprintf(&more, "%.*s...", DETAIL_SHOWN, shown) > 0) {
+        free(shown);
+        return more;
+    }
+    return shown;
+}
+
 static void print_entries(const json_t *list)
 {
     static const struct table_column columns[] = {
@@ -83,21 +110,18 @@ static void print_entries(const json_t *list)
 
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
     json_array_foreach (list, i, o) {
-        const json_t *detail = json_object_get(o, "detail");
         _cleanup_(free_p)
-        char *text =
-            json_is_string(detail)
-                ? strdup(json_string_value(detail))
-                : (detail && !json_is_null(detail) ? json_dumps(detail, JSON_COMPACT) : NULL);
-        char when[21];
+        char *detail = detail_shown(json_object_get(o, "detail"));
+        char when[21], subject[SUBJECT_SHOWN + 1];
 
         clock_format_utc(json_integer_value(json_object_get(o, "at_ms")) / 1000, when);
+        snprintf(subject, sizeof subject, "%s", status_text(o, "subject"));
         table_number(&t, json_integer_value(json_object_get(o, "seq")));
         table_text(&t, when);
-        table_text(&t, json_string_value(json_object_get(o, "actor")));
-        table_text(&t, json_string_value(json_object_get(o, "action")));
-        table_text(&t, json_string_value(json_object_get(o, "subject")));
-        table_text(&t, text);
+        table_text(&t, status_text(o, "actor"));
+        table_text(&t, status_text(o, "action"));
+        table_text(&t, subject);
+        table_text(&t, detail);
     }
     table_print(&t, 0, stdout);
     table_release(&t);

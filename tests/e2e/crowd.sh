@@ -37,8 +37,9 @@ release() {
     fb rollout start "$channel/$1" --policy demo
 }
 
+# count WHAT: of the channel's rollout, halted or not.
 count() {
-    fb --json rollout status $channel 2>/dev/null | jq -r ".counts.$1"
+    { fb --json rollout status $channel 2>/dev/null || true; } | jq -r ".counts.$1"
 }
 
 counts() {

@@ -100,6 +100,7 @@ static void fill_channel(struct endpoint *e, const struct endpoint_world *w, str
     struct checkin_channel *c = &ck->channels[0];
     int want = endpoint_want(e, w);
 
+    e->speaks = w->view != NULL;
     if (!w->view)
         return;
     ck->n_channels = 1;
@@ -228,6 +229,7 @@ static int checked_in(struct endpoint *e, const struct endpoint_world *w, const 
     if (r < 0)
         return r;
     acknowledge_events(e);
+    e->spoke |= e->speaks;
     *ret_snapshot = a->snapshot_version;
     wait_ms = a->next_ms;
     for (size_t i = 0; i < a->n_channels; i++)

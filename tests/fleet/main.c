@@ -19,7 +19,7 @@ static const struct cli_opt opts[] = {
     {"root", "FILE", "the trusted root (without it: the server's own)", false, false},
     {"out", "F", "where the result goes", true, false},
     {"duration", "S", "end after so many seconds (the script's, or never)", false, false},
-    {"ready-file", "F", "written once all are enrolled", false, false},
+    {"ready-file", "F", "written once all are enrolled and have been heard", false, false},
     {"ca-file", "F", "PEM certificates to trust for the server", false, false},
     {0},
 };

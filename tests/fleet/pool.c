@@ -22,29 +22,40 @@ struct pool {
     char *base_url;
     char *ca_file;
     int64_t timeout_ms;
+    bool loopback;
     struct pool_slot *slots;
     struct pool_slot **idle; /* stack */
     int64_t n_slots, n_idle;
 };
 
-/* As net/http.c has it: a token crosses the network only encrypted. */
-static bool is_plain_remote(const char *url)
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+/* As net/http.c has it: a token crosses the network only encrypted, and no proxy has part in what
+ * stays on this machine. */
+static int check_base(struct pool *p, struct err *err)
 {
     CURLU *u = curl_url();
     char *scheme = NULL, *host = NULL;
-    struct in_addr v4;
-    bool plain = true;
+    int r = 0;
 
-    if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK)
-        plain = strcmp(scheme, "https") != 0 && strcasecmp(host, "localhost") != 0 &&
-                strcmp(host, "[::1]") != 0 &&
-                !(inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+    if (!u || curl_url_set(u, CURLUPART_URL, p->base_url, 0) ||
+        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) || curl_url_get(u, CURLUPART_HOST, &host, 0))
+        r = err_set(err, ERR_INVALID, "'%.200s' is not an address", p->base_url);
+    else
+        p->loopback = is_loopback(host);
+    if (r == 0 && strcmp(scheme, "https") != 0 && !p->loopback)
+        r = err_set(err, ERR_INSECURE, "a token would cross the network in clear to '%.200s'",
+                    p->base_url);
     curl_free(scheme);
     curl_free(host);
     curl_url_cleanup(u);
-    return plain;
+    return r;
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *user)
@@ -74,6 +85,8 @@ static void set_options(const struct pool *p, struct pool_slot *s)
     curl_easy_setopt(h, CURLOPT_PRIVATE, s);
     if (p->ca_file)
         curl_easy_setopt(h, CURLOPT_CAINFO, p->ca_file);
+    if (p->loopback)
+        curl_easy_setopt(h, CURLOPT_PROXY, "");
 }
 
 static int make_slots(struct pool *p, int64_t n, struct err *err)
@@ -110,9 +123,8 @@ int pool_new(const struct http_options *o, int64_t requests, struct pool **ret, 
     p->timeout_ms = o->timeout_ms;
     if (!p->multi || !p->base_url || (o->ca_file && !p->ca_file))
         r = err_set(err, ERR_NOMEM, "out of memory for an http client");
-    else if (is_plain_remote(p->base_url))
-        r = err_set(err, ERR_INSECURE, "a token would cross the network in clear to '%.200s'",
-                    p->base_url);
+    else
+        r = check_base(p, err);
     for (size_t n = r == 0 ? strlen(p->base_url) : 0; n > 0 && p->base_url[n - 1] == '/'; n--)
         p->base_url[n - 1] = '\0';
     if (r == 0)

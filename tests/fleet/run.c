@@ -32,9 +32,9 @@ struct run {
     struct pool *pool;
     struct metadata_thread *metadata;
     struct result result;
-    int64_t n_enrolled_now; /* endpoints that have an identity */
-    bool ready;             /* and all had one once */
-    struct err fatal;       /* ends the loop */
+    int64_t n_spoke;  /* endpoints whose check-in about their channel was answered */
+    bool ready;       /* all of them were */
+    struct err fatal; /* ends the loop */
 };
 
 static struct endpoint_world world(struct run *run)
@@ -69,17 +69,15 @@ static enum err_code problem_code(const struct http_response *rs)
 static void take_answer(struct run *run, struct endpoint *e, const struct http_response *rs)
 {
     const struct endpoint_world w = world(run);
-    bool enrolling = e->phase == ENDPOINT_ENROL;
+    bool enrolling = e->phase == ENDPOINT_ENROL, spoke = e->spoke;
     struct endpoint_grant grant;
     struct err err = {0};
     int64_t snapshot;
 
     if (endpoint_answered(e, &w, rs->body.data, rs->body.len, &grant, &snapshot, &err) < 0)
         count_error(run, err.code);
-    if (enrolling && e->phase == ENDPOINT_ACTIVE) {
-        run->result.enrolled++;
-        run->n_enrolled_now++;
-    }
+    run->result.enrolled += enrolling && e->phase == ENDPOINT_ACTIVE;
+    run->n_spoke += !spoke && e->spoke;
     if (grant.granted && result_add_grant(&run->result, e->device, &grant, &err) < 0)
         run->fatal = err;
     if (snapshot > (run->view ? run->view->snapshot_version : 0))
@@ -91,7 +89,6 @@ static void on_done(void *user, void *ctx, int r, const struct http_response *rs
     struct run *run = user;
     struct endpoint *e = ctx;
     const struct endpoint_world w = world(run);
-    bool active = e->phase != ENDPOINT_ENROL;
     enum err_code code;
 
     run->result.requests++;
@@ -101,8 +98,6 @@ static void on_done(void *user, void *ctx, int r, const struct http_response *rs
         code = r < 0 ? (enum err_code) - r : rs->status >= 400 ? problem_code(rs) : ERR_INVALID;
         count_error(run, code);
         endpoint_failed(e, &w, code, r == 0 ? rs->retry_after_s : -1);
-        if (active && e->phase == ENDPOINT_ENROL)
-            run->n_enrolled_now--;
     }
     requeue(run, e);
 }
@@ -170,10 +165,10 @@ static void take_metadata(struct run *run)
 
 static int tell_ready(struct run *run, struct err *err)
 {
-    if (run->ready || run->n_enrolled_now < run->o->script->n_endpoints)
+    if (run->ready || run->n_spoke < run->o->script->n_endpoints)
         return 0;
     run->ready = true;
-    log_info("fleet", "all %lld endpoints are enrolled", (long long)run->n_enrolled_now);
+    log_info("fleet", "all %lld endpoints are enrolled and were heard", (long long)run->n_spoke);
     return run->o->ready_file ? file_write_durable(run->o->ready_file, "ready\n", 6, 0644, err) : 0;
 }
 

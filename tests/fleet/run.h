@@ -11,7 +11,7 @@ struct run_options {
     const char *root_file;  /* NULL: the server's own root 1 */
     const char *token;      /* enrolment token */
     const char *out;        /* result.json */
-    const char *ready_file; /* written once all are enrolled; NULL none */
+    const char *ready_file; /* once all are enrolled and heard; NULL none */
     int64_t duration_s;     /* 0: until SIGTERM or SIGINT */
     int stop_fd;            /* signalfd: SIGUSR1 writes the result, any other signal stops */
 };
