@@ -188,7 +188,7 @@ int blobs_put(struct blobs *b, const char *sha256, const void *data, size_t len,
     char hash[SHA256_HEX_LEN + 1], dir[4096];
     _cleanup_(free_p)
     char *path = NULL;
-    int64_t present;
+    struct blob *present;
     int r;
 
     if (!hex_is(sha256, SHA256_HEX_LEN))
@@ -196,8 +196,11 @@ int blobs_put(struct blobs *b, const char *sha256, const void *data, size_t len,
     sha256_hex(data, len, hash);
     if (strcmp(hash, sha256) != 0)
         return err_set(err, ERR_TAMPERED, "blob '%s' came with bytes of SHA-256 %s", sha256, hash);
-    if (blobs_has(b, sha256, &present) && present == (int64_t)len)
+    present = blobs_get(b, sha256); /* a damaged file is not there: it is written anew */
+    if (present) {
+        blob_unref(present);
         return 0;
+    }
     path = path_of(b, sha256);
     if (!path)
         return err_set(err, ERR_NOMEM, "out of memory");

@@ -1,11 +1,8 @@
 /* life: see life.h. */
 #include "life.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "audit.h"
 #include "auth.h"

@@ -2,9 +2,12 @@
  * store_sqlite: the embedded driver. WAL with synchronous=FULL: a commit that returned is on the
  * disk. One connection writes, one reads beside it. All SQL is made here from store_rows.c.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -16,6 +19,7 @@
 
 struct sqlite_store {
     char *path;
+    int lock_fd; /* "<path>.lock": one process at a time, as memory mirrors the database */
     sqlite3 *writer, *reader;
     sqlite3_stmt *put[STORE_N_NOUNS];
     sqlite3_stmt *begin, *commit, *rollback;
@@ -268,8 +272,27 @@ static void sqlite_close(void *d)
     struct sqlite_store *s = d;
 
     close_connections(s);
+    close_p(&s->lock_fd);
     free(s->path);
     free(s);
+}
+
+static int take_lock(struct sqlite_store *s, struct err *err)
+{
+    _cleanup_(free_p)
+    char *path = NULL;
+
+    if (asprintf(&path, "%s.lock", s->path) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (s->lock_fd < 0)
+        return err_errno(err, errno, "open '%s'", path);
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return err_errno(err, errno, "lock '%s'", path);
+    err_set(err, ERR_CONFLICT, "another process uses '%s'", s->path);
+    return err_remedy(err, "stop the other firebreakd, or give this one a state_dir of its own");
 }
 
 static int sqlite_open(const struct store_options *o, void **ret, struct err *err)
@@ -281,7 +304,10 @@ static int sqlite_open(const struct store_options *o, void **ret, struct err *er
         free(s);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
-    r = open_connections(s, err);
+    s->lock_fd = -1;
+    r = take_lock(s, err);
+    if (r == 0)
+        r = open_connections(s, err);
     if (r < 0) {
         sqlite_close(s);
         return r;

@@ -398,6 +398,18 @@ static void test_a_batch_is_whole(void **state)
     assert_int_equal(count_ticks(p->store), 0);
 }
 
+static void test_one_process_at_a_time(void **state)
+{
+    struct place *p = *state;
+    const struct store_options o = {p->path, 0, 0};
+    struct store *s = NULL;
+    struct err err = {0};
+
+    assert_int_equal(store_open(&o, &s, &err), -ERR_CONFLICT);
+    assert_non_null(strstr(err.msg, "another process"));
+    assert_null(s);
+}
+
 static void change(const char *path, const char *sql)
 {
     sqlite3 *db;
@@ -435,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_questions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_batch_is_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_process_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_newer_and_foreign, set_up, tear_down),
     };
 
