@@ -1,9 +1,13 @@
 /* firebreak-agent: the command line of the endpoint agent. */
 #include <string.h>
+#include <time.h>
 
 #include "layout.h"
 #include "supervisor.h"
 #include "verbs.h"
+
+#define LOCK_WAIT_MS 2000
+#define LOCK_STEP_MS 50
 
 static const struct cli_opt global[] = {
     {.name = "config", .arg = "F", .sentence = "configuration file", .required = true},
@@ -85,6 +89,19 @@ int verb_check_config(struct cli *cli, struct err *err)
     return r;
 }
 
+/* The workers of an agent that was killed die with it, but not in the same instant. */
+static int lock_alone(const struct agent *a, struct err *err)
+{
+    struct timespec step = {0, LOCK_STEP_MS * 1000000};
+    int lock = agent_lock(a, LAYOUT_RUN_LOCK, err);
+
+    for (int waited = 0; lock == -ERR_CONFLICT && waited < LOCK_WAIT_MS; waited += LOCK_STEP_MS) {
+        nanosleep(&step, NULL);
+        lock = agent_lock(a, LAYOUT_RUN_LOCK, err);
+    }
+    return lock;
+}
+
 /* One resident agent, or one pass, at a time. */
 static int alone(struct cli *cli, int (*run)(struct agent *a, struct err *err), struct err *err)
 {
@@ -98,7 +115,7 @@ static int alone(struct cli *cli, int (*run)(struct agent *a, struct err *err), 
         r = agent_need_identity(a, err);
     if (r < 0)
         return r;
-    lock = agent_lock(a, LAYOUT_RUN_LOCK, err);
+    lock = lock_alone(a, err);
     return lock < 0 ? lock : run(a, err);
 }
 
