@@ -27,7 +27,10 @@ static int read_enrolment(const json_t *body, struct order *o, struct err *err)
 {
     int r = jsonx_copy(body, "request", "group", o->name, sizeof o->name, err);
 
-    return r < 0 ? r : jsonx_int(body, "request", "uses", 1, USES_MAX, &o->uses, err);
+    o->uses = 1;
+    if (r == 0 && jsonx_has(body, "uses"))
+        r = jsonx_int(body, "request", "uses", 1, USES_MAX, &o->uses, err);
+    return r;
 }
 
 static json_t *make_enrolment(struct request *rq, struct order *o, struct store_batch *b,

@@ -105,12 +105,18 @@ static bool is_expected(const struct request *rq, int status)
     return status == 404 && rq->route && rq->route->role == ROLE_PUBLIC;
 }
 
+/* Warnings are our failures; "not just now" (503) is none. */
+static enum log_level level_of(const struct request *rq, int status)
+{
+    if (status >= 500 && status != 503)
+        return LOG_LVL_WARN;
+    return is_expected(rq, status) ? LOG_LVL_DEBUG : LOG_LVL_INFO;
+}
+
 static void note_problem(const struct request *rq, const struct err *err, int status)
 {
     const struct exchange *x = exchange_of(rq);
-    enum log_level level = status >= 500             ? LOG_LVL_WARN
-                           : is_expected(rq, status) ? LOG_LVL_DEBUG
-                                                     : LOG_LVL_INFO;
+    enum log_level level = level_of(rq, status);
 
     if (level != LOG_LVL_DEBUG)
         metric_add(rq->server->metrics, METRICS_HTTP_PROBLEMS, 1);

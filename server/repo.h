@@ -74,7 +74,7 @@ int repo_release(struct server *s, const char *channel, const char *version, str
 int repo_release_by_digest(struct server *s, const char *channel, const char *digest,
                            struct manifest **ret, struct err *err);
 
-/* Published releases of a channel, newest first: array of {version, digest, sequence,
+/* Published releases of a channel, newest last: array of {version, digest, sequence,
  * published_ms, by} (new reference). NULL: out of memory. */
 json_t *repo_releases(struct repo *r, const char *channel);
 /* The channel's present content metadata; NULL: there is none yet. */

@@ -411,11 +411,11 @@ int repo_release_by_digest(struct server *s, const char *channel, const char *di
     return err_set(err, ERR_NOT_FOUND, "channel '%.31s' has no release %.64s", channel, digest);
 }
 
-static int newest_first(const void *a, const void *b)
+static int by_sequence(const void *a, const void *b)
 {
     const struct repo_listing *const *p = a, *const *q = b;
 
-    return ((*q)->sequence > (*p)->sequence) - ((*q)->sequence < (*p)->sequence);
+    return ((*p)->sequence > (*q)->sequence) - ((*p)->sequence < (*q)->sequence);
 }
 
 json_t *repo_releases(struct repo *r, const char *channel)
@@ -431,7 +431,7 @@ json_t *repo_releases(struct repo *r, const char *channel)
         if (strcmp(i->releases[n].channel, channel) == 0)
             list[count++] = &i->releases[n];
     if (list)
-        qsort(list, count, sizeof *list, newest_first);
+        qsort(list, count, sizeof *list, by_sequence);
     for (size_t n = 0; n < count; n++)
         json_array_append_new(
             array, json_pack("{s:s, s:s, s:I, s:I, s:s}", "version", list[n]->version, "digest",

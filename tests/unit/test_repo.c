@@ -230,7 +230,7 @@ static void test_release_is_read_back(void **state)
     assert_string_equal(m->digest, two);
     list = repo_releases(site->s.repo, SITE_CHANNEL);
     assert_int_equal(json_array_size(list), 2);
-    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 0), "version")),
+    assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "version")),
                         "2.0");
 }
 
