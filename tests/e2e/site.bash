@@ -95,12 +95,12 @@ publish() {
         shift 2
     done
     expect 0 fb release build "$dir/tree" --channel "$channel" --version "$version" --faster-pace \
-        --pace "$WORK/pace.json" -o "$dir/out"
+        --root "$site/endpoint/root.json" --pace "$WORK/pace.json" -o "$dir/out"
     for key in 1 2; do
         expect 0 fb release sign "$dir/out" --key "$site/offline/content-$channel-$key.pem" \
             --passphrase-file "$WORK/passphrase"
     done
-    expect 0 fb release publish "$dir/out"
+    expect 0 fb release publish "$dir/out" --root "$site/endpoint/root.json"
 }
 
 rollout_field() { # JQ: of the channel's rollout
