@@ -53,6 +53,10 @@ static void say_state(json_t *lines, const struct channel *ch)
 
     switch (f->state) {
     case ROLLOUT_RUNNING:
+        if (f->gate.asks) {
+            say(lines, "Nobody is admitted until a person decides: promote it, or halt it.");
+            break;
+        }
         say(lines,
             "Permits are given as the gate allows; the next tick is at most %" PRId64 " s away.",
             (f->tick_ms + 999) / 1000);

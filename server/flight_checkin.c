@@ -132,6 +132,11 @@ static void hear_event(struct flight *f, struct arm *m, const struct event *e)
 
 /* --- signs of life ---------------------------------------------------------------------------- */
 
+static bool was_recalled(const struct flight *f, const struct arm *m)
+{
+    return f->state == ROLLOUT_HALTED || (m->cohort >= 0 && f->gate.halted[m->cohort]);
+}
+
 static void acknowledge(struct flight *f, struct arm *m)
 {
     if (!arm_is_treated(m) || is_final(m))
@@ -139,7 +144,7 @@ static void acknowledge(struct flight *f, struct arm *m)
     if (!m->running) {
         /* It ran the release and does not any more, and said nothing of it. */
         if (m->acks > 0 && m->ack_tick >= 0 && m->ack_tick < f->tick)
-            m->state = ARM_ROLLED_BACK;
+            m->state = was_recalled(f, m) ? ARM_RECALLED : ARM_ROLLED_BACK;
         return;
     }
     if (m->state == ARM_GRANTED)

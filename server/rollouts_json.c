@@ -18,9 +18,7 @@
     X(healthy)                                                                                     \
     X(crashed)                                                                                     \
     X(rolled_back)                                                                                 \
-    X(preflight_failed)                                                                            \
-    X(silent)                                                                                      \
-    X(controls)
+    X(preflight_failed) X(recalled) X(silent) X(controls)
 
 struct counts {
 #define X(member) int64_t member;
@@ -37,6 +35,7 @@ static void count_treated(const struct flight *f, const struct arm *m, struct co
     c->crashed += m->crashed;
     c->rolled_back += m->state == ARM_ROLLED_BACK;
     c->preflight_failed += m->state == ARM_PREFLIGHT_FAILED;
+    c->recalled += m->state == ARM_RECALLED;
     c->silent += m->seen_tick <= m->granted_tick && !m->away &&
                  f->tick - m->granted_tick > COUNTERS_DEADLINE;
 }
