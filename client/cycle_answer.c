@@ -8,8 +8,10 @@
 #include "cycle_internal.h"
 #include "exchange.h"
 #include "schedule.h"
+#include "spool.h"
 
 #define RECALL_JITTER_MS 5000
+#define REJECTED_MAX     3
 
 /* --- the applying worker ---------------------------------------------------------------------- */
 
@@ -161,7 +163,7 @@ static void take_answer(struct cycle *c, const struct exchange_answer *an)
         cycle_fail(c, &err);
         return;
     }
-    c->failures = 0;
+    c->failures = c->rejected = 0;
     obey(c, answer);
 }
 
@@ -179,6 +181,25 @@ static void end_identity(struct cycle *c, const char *slug)
 
     log_error("cycle", "the server says '%s': enrol this device again; its content stays", slug);
     if (state_update(&c->agent->place, note_dead, (void *)slug, &err) < 0)
+        cycle_fail(c, &err);
+}
+
+/* An event that the server cannot take would mute the device for ever, and silence is evidence
+ * against what it runs: after some tries the oldest one goes. */
+static void note_rejected(struct cycle *c, int r)
+{
+    struct err err = {0};
+
+    if (r != -ERR_INVALID && r != -ERR_TOO_LARGE) {
+        c->rejected = 0;
+        return;
+    }
+    if (++c->rejected < REJECTED_MAX || c->report.n_sent == 0)
+        return;
+    c->rejected = 0;
+    log_error("cycle", "event %s is dropped: the server takes no check-in with it",
+              c->report.sent[0]);
+    if (spool_remove(c->agent->config.state_dir, c->report.sent[0], &err) < 0)
         cycle_fail(c, &err);
 }
 
@@ -201,6 +222,7 @@ void cycle_answer(struct cycle *c, int r, const json_t *result, const struct err
         return;
     }
     c->failures++;
+    note_rejected(c, r);
     report_forget(&c->report);
     cycle_fail(c, &err);
     if (r == -ERR_FORKED || r == -ERR_UNKNOWN_DEVICE)

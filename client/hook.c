@@ -72,7 +72,8 @@ static void fill_environment(struct environment *e, const struct hook *h)
 }
 
 /* In the child, up to exec. */
-static void __attribute__((noreturn)) become(const struct hook *h, struct environment *e, int out)
+static void __attribute__((noreturn))
+become(const struct hook *h, struct environment *e, int out, pid_t parent)
 {
     char *const argv[] = {(char *)"sh", (char *)"-c", (char *)h->command, NULL};
     int null = open("/dev/null", O_RDONLY);
@@ -80,6 +81,8 @@ static void __attribute__((noreturn)) become(const struct hook *h, struct enviro
     reset_signals();
     setsid();
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(EXIT_NOT_THE_CONTENT);
     if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir("/") < 0)
         _exit(EXIT_NOT_THE_CONTENT);
     close_range(3, ~0U, 0);
@@ -168,14 +171,14 @@ static int start(const struct hook *h, int *ret_out, pid_t *ret_pid, struct err 
 {
     struct environment e;
     int out[2];
-    pid_t pid;
+    pid_t pid, parent = getpid();
 
     if (pipe2(out, O_CLOEXEC) < 0)
         return err_errno(err, errno, "make a pipe for the %s hook", h->kind);
     fill_environment(&e, h);
     pid = fork();
     if (pid == 0)
-        become(h, &e, out[1]);
+        become(h, &e, out[1], parent);
     close(out[1]);
     if (pid < 0) {
         close(out[0]);

@@ -93,10 +93,10 @@ static int fill_channel(struct report *rp, const struct agent *a, struct state *
 {
     struct state_channel *c = state_channel(s, conf->name);
     struct stage_choice choice;
-    int r = stage_choose(a, s, conf, &choice, err);
 
-    if (r < 0)
-        return r;
+    /* What is wrong here must not make the device look dead: it checks in, and asks for nothing. */
+    if (stage_choose(a, s, conf, &choice, err) < 0)
+        choice = (struct stage_choice){.hold = "local-error"};
     snprintf(ret->channel, sizeof ret->channel, "%s", conf->name);
     ret->ring = a->config.ring;
     ret->snapshot_version = s->snapshot_version;

@@ -97,15 +97,15 @@ static bool is_noted(const struct agent *a, const char *channel, const char *dig
 {
     _cleanup_(free_p)
     struct state *s = NULL;
+    _cleanup_(manifest_free_p)
+    struct manifest *m = NULL;
     struct state_channel *c;
-    struct path p;
 
     if (state_load(&a->place, &s, NULL) < 0)
         return false;
     c = state_channel(s, channel);
     return c && state_release(c, digest) &&
-           file_exists(layout_at(&p, a->config.state_dir, "channels/%s/manifests/%s.json", channel,
-                                 digest));
+           tree_manifest(a->config.state_dir, channel, digest, &m, NULL) == 0;
 }
 
 static int keep_manifest(void *ctx, const char *channel, const struct buf *data,

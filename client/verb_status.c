@@ -162,9 +162,10 @@ int verb_status(struct cli *cli, struct err *err)
         struct state_channel none, *c = channel_or(s, conf->name, &none);
         struct stage_choice choice = {0};
 
-        r = stage_choose(a, s, conf, &choice, err);
-        if (r < 0)
-            return r;
+        if (stage_choose(a, s, conf, &choice, err) < 0) {
+            strcpy(choice.hold, "local-error");
+            fprintf(stderr, "warning: %s: %s\n", conf->name, err->msg);
+        }
         json_array_append_new(json_object_get(o, "channels"), channel_json(a, s, c, &choice));
         if (!cli->json)
             print_channel(a, c, &choice);

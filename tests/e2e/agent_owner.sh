@@ -32,6 +32,12 @@ expect 1 agent none once
 assert_contains "$out" "not enrolled"
 assert_eq "$(stat -c %a "$WORK/one/state/identity.json")" 600 "mode of the identity"
 
+# As root the child that fetches becomes somebody else, where that one can run it at all.
+fetch=$FIREBREAK_BIN/firebreak-agent-fetch
+if [ "$(id -u)" = 0 ] && setpriv --reuid nobody --clear-groups test -x "$fetch" && setpriv --reuid nobody --clear-groups test -x "$WORK/one/state"; then
+    sed -i '1i fetch_user=nobody' "$WORK/one/agent.conf"
+fi
+
 step "one agent at a time"
 start_endpoint one
 release 1.0
@@ -39,6 +45,9 @@ wait_until 60 "one runs 1.0" endpoint_runs one 1.0
 expect 1 agent one once
 assert_contains "$out" "another firebreak-agent is at work"
 wait_until 30 "the soak is over" field_is one .good_run 1.0
+if grep -q fetch_user "$WORK/one/agent.conf"; then
+    assert_eq "$(stat -c %U "$WORK/one/state/incoming/metadata/timestamp.json")" nobody "who fetched"
+fi
 expect 0 agent one verify
 assert_eq "$(cat "$WORK/one/state/channels/crs/current/rules.conf")" "content of 1.0" "what the consumer reads"
 
