@@ -335,8 +335,14 @@ static int start_daemon(struct http *h, int fd, struct err *err)
         (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_LIMIT, (unsigned)c->max_connections,
         MHD_OPTION_THREAD_POOL_SIZE, (unsigned)c->threads, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         h->cert ? MHD_OPTION_ARRAY : MHD_OPTION_END, tls, MHD_OPTION_END);
-    return h->daemon ? 0
-                     : err_set(err, ERR_IO, "libmicrohttpd does not start (see LOG_TRACE=http)");
+    if (h->daemon)
+        return 0;
+    if (h->cert) {
+        err_set(err, ERR_INVALID, "tls_cert '%.100s' and tls_key make no TLS server", c->tls_cert);
+        return err_remedy(err, "both must be PEM and belong together; LOG_TRACE=http says more");
+    }
+    err_set(err, ERR_IO, "libmicrohttpd does not start");
+    return err_remedy(err, "LOG_TRACE=http says why");
 }
 
 static void http_free(struct http *h)

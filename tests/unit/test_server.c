@@ -9,6 +9,10 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
 #include "audit_chain.h"
 #include "base/cleanup.h"
 #include "base/file.h"
@@ -32,13 +36,15 @@ static void must(int r, const struct err *err)
 
 static void start(struct running *run)
 {
+    const char *cert = run->site->s.config.tls_cert;
     char url[64];
-    const struct http_options o = {.base_url = url, .timeout_ms = 20000};
+    const struct http_options o = {.base_url = url, .timeout_ms = 20000, .ca_file = cert};
     struct err err = {0};
 
     pthread_mutex_destroy(&run->site->s.site);
     must(server_start(&run->site->s, &run->site->metrics, &err), &err);
-    snprintf(url, sizeof url, "http://127.0.0.1:%d", http_port(run->site->s.http));
+    snprintf(url, sizeof url, "http%s://127.0.0.1:%d", cert ? "s" : "",
+             http_port(run->site->s.http));
     must(http_client_new(&o, &run->client, &err), &err);
 }
 
@@ -256,6 +262,70 @@ static void test_tokens_and_audit(void **state)
     assert_int_equal(chain.seq, 5 + 1 + 2); /* init's operators, the repository, these two */
 }
 
+/* --- TLS -------------------------------------------------------------------------------------- */
+
+/* A certificate for 127.0.0.1, signed by its own key. */
+static X509 *make_cert(EVP_PKEY *key)
+{
+    X509 *cert = X509_new();
+    X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+
+    assert_true(cert && san);
+    X509_set_version(cert, X509_VERSION_3);
+    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+    X509_gmtime_adj(X509_getm_notBefore(cert), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(cert), 86400);
+    X509_set_pubkey(cert, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
+                               (const unsigned char *)"test", -1, -1, 0);
+    X509_set_issuer_name(cert, X509_get_subject_name(cert));
+    X509_add_ext(cert, san, -1);
+    X509_EXTENSION_free(san);
+    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+    return cert;
+}
+
+static void write_pem(const char *path, X509 *cert, EVP_PKEY *key)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+    struct err err = {0};
+    char *text;
+    long len;
+
+    if (cert)
+        assert_int_equal(PEM_write_bio_X509(out, cert), 1);
+    else
+        assert_int_equal(PEM_write_bio_PrivateKey(out, key, NULL, NULL, 0, NULL, NULL), 1);
+    len = BIO_get_mem_data(out, &text);
+    must(file_write_durable(path, text, (size_t)len, cert ? 0644 : 0600, &err), &err);
+    BIO_free(out);
+}
+
+static void test_tls(void **state)
+{
+    struct running *run = *state;
+    struct config *c = &run->site->s.config;
+    EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
+    X509 *cert = make_cert(key);
+    struct err err = {0};
+
+    stop(run);
+    c->tls_cert = path_join(run->site->dir, "cert.pem");
+    c->tls_key = path_join(run->site->dir, "key.pem");
+    write_pem(c->tls_cert, cert, NULL);
+    write_pem(c->tls_key, NULL, other);
+    assert_int_equal(server_start(&run->site->s, &run->site->metrics, &err), -ERR_INVALID);
+    assert_non_null(strstr(err.remedy, "belong together"));
+    write_pem(c->tls_key, NULL, key);
+    pthread_mutex_init(&run->site->s.site, NULL);
+    start(run);
+    assert_int_equal(ask(run, "GET", "/healthz", NULL, NULL, NULL), 200);
+    assert_int_equal(ask(run, "GET", "/api/v1/overview", run->viewer, NULL, NULL), 200);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(other);
+}
+
 /* --- a full disk ----------------------------------------------------------------------------- */
 
 static void limit_files(rlim_t bytes)
@@ -306,9 +376,10 @@ static void test_full_disk_and_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_port_file),        TEST(test_failed_start_leaves_nothing),
-        TEST(test_least_roles),      TEST(test_publish),
-        TEST(test_tokens_and_audit), TEST(test_full_disk_and_back),
+        TEST(test_port_file),          TEST(test_failed_start_leaves_nothing),
+        TEST(test_least_roles),        TEST(test_publish),
+        TEST(test_tokens_and_audit),   TEST(test_tls),
+        TEST(test_full_disk_and_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
