@@ -18,7 +18,10 @@
     X(healthy)                                                                                     \
     X(crashed)                                                                                     \
     X(rolled_back)                                                                                 \
-    X(preflight_failed) X(recalled) X(silent) X(controls)
+    X(preflight_failed)                                                                            \
+    X(recalled)                                                                                    \
+    X(silent)                                                                                      \
+    X(controls)
 
 struct counts {
 #define X(member) int64_t member;

@@ -180,6 +180,79 @@ static void silence_stops_growth(void **state)
     assert_int_equal(site_count(y->site, "silent"), site_count(y->site, "admitted"));
 }
 
+/* What the gate was given, from the stored ticks. */
+struct evidence {
+    int64_t n_t, f_t, n_c, f_c;
+};
+
+static int add_batches(void *ctx, const struct row_tick *row, struct err *err)
+{
+    json_auto_t *facts = json_loads(row->facts, 0, NULL);
+    struct evidence *e = ctx;
+    const json_t *b;
+    size_t i;
+
+    (void)err;
+    assert_non_null(facts);
+    json_array_foreach (json_object_get(facts, "batches"), i, b) {
+        assert_string_equal(json_string_value(json_object_get(b, "metric")), "SF");
+        e->n_t += json_integer_value(json_object_get(b, "nT"));
+        e->f_t += json_integer_value(json_object_get(b, "fT"));
+        e->n_c += json_integer_value(json_object_get(b, "nC"));
+        e->f_c += json_integer_value(json_object_get(b, "fC"));
+    }
+    return 0;
+}
+
+static void read_evidence(struct story *y, struct evidence *ret)
+{
+    const struct store_visitor v = {.tick = add_batches};
+    struct err err = {0};
+
+    memset(ret, 0, sizeof *ret);
+    must(store_load(y->site->server.store, &v, ret, &err), &err);
+}
+
+static void both_arms_are_counted(void **state)
+{
+    struct story *y = *state;
+    struct evidence e;
+    int64_t dead;
+
+    start(y, 1);
+    for (int i = 0; i < 6; i++)
+        tick(y, dies);
+    for (int i = 0; i < 6; i++) /* until the last trial of those is resolved */
+        tick(y, dies);
+    dead = site_count(y->site, "admitted");
+    read_evidence(y, &e);
+    assert_true(dead >= 1);
+    assert_int_equal(e.n_t, dead);
+    assert_int_equal(e.f_t, dead); /* the dead are told by their silence */
+    assert_true(e.n_c >= 6 * (N - dead - 1));
+    assert_int_equal(e.f_c, 0); /* nobody else was silent, the last tick's trials included */
+}
+
+static void goodbyes_are_excused(void **state)
+{
+    struct story *y = *state;
+    struct evidence e;
+
+    start(y, 1);
+    for (int i = 0; i < 4; i++)
+        tick(y, lags);
+    for (int i = 0; i < N; i++) /* all go to sleep, and say so */
+        dev_event(&y->devs[i], EVENT_GOODBYE, "", "suspend", false);
+    tick(y, lags);
+    for (int i = 0; i < N; i++)
+        y->devs[i].number = -1;
+    for (int i = 0; i < 8; i++)
+        tick(y, lags);
+    read_evidence(y, &e);
+    assert_true(e.n_c > 0);
+    assert_int_equal(e.f_c + e.f_t, 0);
+}
+
 static void one_person_stops_at_once(void **state)
 {
     struct story *y = *state;
@@ -535,6 +608,8 @@ int main(void)
         TEST(good_content_reaches_everyone),
         TEST(bad_content_halts_and_is_recalled),
         TEST(silence_stops_growth),
+        TEST(both_arms_are_counted),
+        TEST(goodbyes_are_excused),
         TEST(one_person_stops_at_once),
         TEST(an_override_takes_two),
         TEST(canaries_go_first),
