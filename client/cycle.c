@@ -131,18 +131,46 @@ static void begin_checkin(struct cycle *c)
 
 /* --- staging ---------------------------------------------------------------------------------- */
 
-/* A refusal is told once in a process's life, not with each check-in. */
-static void tell_refusal(struct cycle *c, size_t i, const char *digest, const char *cause)
+struct telling {
+    const char *channel, *digest;
+};
+
+static int note_told(struct state *s, void *ctx, struct err *err)
 {
-    struct err err = {0};
+    struct telling *t = ctx;
+    struct state_channel *c = state_channel(s, t->channel);
+
+    (void)err;
+    for (size_t i = 0; c && i < c->n_quarantine; i++)
+        if (strcmp(c->quarantine[i].digest, t->digest) == 0)
+            c->quarantine[i].told = true;
+    return 0;
+}
+
+static bool was_told(const struct cycle *c, struct state *s, size_t i, const char *digest)
+{
+    struct state_channel *ch = state_channel(s, c->agent->config.channels[i].name);
+    const struct state_quarantine *q = ch ? state_quarantined(ch, digest) : NULL;
+
+    return q && q->told;
+}
+
+/* A refusal is told once, not with each check-in: what is quarantined once for all, the rest once
+ * in a process's life, as a new agent or configuration may think otherwise. */
+static void tell_refusal(struct cycle *c, struct state *s, size_t i, const char *digest,
+                         const char *cause)
+{
+    const char *channel = c->agent->config.channels[i].name;
+    struct telling told = {channel, digest};
     char what[sizeof c->told[0]];
+    struct err err = {0};
 
     snprintf(what, sizeof what, "%.64s %.30s", digest, cause);
-    if (strcmp(what, c->told[i]) == 0)
+    if (strcmp(what, c->told[i]) == 0 || was_told(c, s, i, digest))
         return;
     memcpy(c->told[i], what, sizeof what);
-    if (agent_event(c->agent, EVENT_REFUSED, c->agent->config.channels[i].name, digest, cause,
-                    false, NULL, &err) < 0)
+    if (agent_event(c->agent, EVENT_REFUSED, channel, digest, cause, false, NULL, &err) < 0 ||
+        state_update(&c->agent->place, note_told, &told, &err) < 0)
         cycle_fail(c, &err);
 }
 
@@ -158,11 +186,9 @@ static bool find_staging(struct cycle *c, struct state *s)
             cycle_fail(c, &err);
             continue;
         }
-        if (!choice.want.digest[0])
-            continue;
-        if (choice.refusal[0] && strcmp(choice.refusal, "older") != 0)
-            tell_refusal(c, i, choice.want.digest, choice.refusal);
-        if (choice.hold[0] || choice.refusal[0] || choice.staged)
+        if (choice.refused[0] && strcmp(choice.refusal, "older") != 0)
+            tell_refusal(c, s, i, choice.refused, choice.refusal);
+        if (!choice.want.digest[0] || choice.hold[0] || choice.refusal[0] || choice.staged)
             continue;
         c->staging = i;
         memcpy(c->staging_digest, choice.want.digest, sizeof c->staging_digest);

@@ -32,8 +32,7 @@ static struct want want_of(const char *digest, const char *version, enum permit_
     return w;
 }
 
-/* What the plan means, before the device's own objections. */
-static struct want planned(const struct decide_facts *f)
+struct want decide_planned(const struct decide_facts *f)
 {
     const struct plan_rollout *r = plan_candidate(f->plan, f->cohort);
 
@@ -64,7 +63,7 @@ struct want decide_want(const struct decide_facts *f, const char **ret_why)
     *ret_why = "";
     if (!f->plan)
         return w;
-    w = planned(f);
+    w = decide_planned(f);
     if (!w.digest[0] || (w.kind == PERMIT_BASELINE && !is_behind(f, &w)))
         return (struct want){0};
     if (state_quarantined(f->channel, w.digest))

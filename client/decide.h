@@ -42,6 +42,9 @@ const char *decide_hold(const struct decide_facts *f);
  * none though the plan has one: "quarantined", "pinned". */
 struct want decide_want(const struct decide_facts *f, const char **ret_why);
 
+/* The same before the device's own objections: whom the plan means. Needs f->plan. */
+struct want decide_planned(const struct decide_facts *f);
+
 /* What forbids the wanted release once its manifest is known: "wrong-manifest", "critical",
  * "min-agent", "sequence" (below what the running one permits), "older"; "" nothing. */
 const char *decide_refusal(const struct decide_facts *f, const struct want *w,

@@ -32,6 +32,8 @@ static int consider_manifest(const struct agent *a, struct decide_facts *f,
     f->manifest = m;
     snprintf(ret->refusal, sizeof ret->refusal, "%s",
              decide_refusal(f, &ret->want, FIREBREAK_VERSION));
+    if (ret->refusal[0])
+        memcpy(ret->refused, ret->want.digest, sizeof ret->refused);
     ret->pace_wait_s = decide_pace_wait_s(f);
     ret->staged = tree_is_here(a->config.state_dir, channel, ret->want.digest);
     f->manifest = NULL;
@@ -62,8 +64,10 @@ int stage_choose(const struct agent *a, struct state *s, const struct config_cha
     choice.want = decide_want(&f, &why);
     if (strcmp(why, "pinned") == 0 && !choice.hold[0])
         strcpy(choice.hold, "pinned");
-    if (strcmp(why, "quarantined") == 0)
+    if (strcmp(why, "quarantined") == 0) {
         strcpy(choice.refusal, "quarantined");
+        memcpy(choice.refused, decide_planned(&f).digest, sizeof choice.refused);
+    }
     r = choice.want.digest[0] ? consider_manifest(a, &f, &choice, err) : 0;
     if (r == 0)
         *ret = choice;

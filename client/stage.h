@@ -11,7 +11,8 @@
 struct stage_choice {
     struct want want; /* digest "": nothing */
     char hold[64];    /* why nothing new is applied; "" none */
-    char refusal[32]; /* why the wanted release is refused; "" not */
+    char refused[65]; /* a release that the plan means and this device refuses; "" none */
+    char refusal[32]; /* why */
     bool staged;      /* its tree is there */
     int64_t pace_wait_s;
 };

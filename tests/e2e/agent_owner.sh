@@ -66,6 +66,14 @@ expect 0 agent one rollback
 assert_eq "$(endpoint_version one)" 1.0 "after the rollback"
 assert_eq "$(field one '.quarantine[0] | .version + " " + .cause')" "2.0 owner"
 stays 3 "what its owner put away stays away" endpoint_runs one 1.0
+stop one
+start_endpoint one
+stays 2 "also after a restart" endpoint_runs one 1.0
+assert_eq "$(python3 - "$site/server/state/firebreak.db" <<'PY'
+import sqlite3, sys
+print(*sqlite3.connect(sys.argv[1]).execute("select count(*) from events where kind = 'refused'").fetchone())
+PY
+)" 1 "a quarantined release is refused once, over restarts"
 expect 1 agent one rollback
 assert_contains "$out" "no earlier release"
 
