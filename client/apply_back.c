@@ -137,6 +137,14 @@ static void activate_old(const struct apply *ap, const char *to, char *ret_note,
               hook.cause, hook.output);
 }
 
+/* A hook that says "died of a signal" after the switch speaks of the consumer: that is a crash,
+ * told beside the way back. A preflight that dies is a checker's death and no crash. */
+static bool is_consumer_crash(const struct verdict *v)
+{
+    return v->blamed && (strncmp(v->cause, "health-signal-", 14) == 0 ||
+                         strncmp(v->cause, "activate-signal-", 16) == 0);
+}
+
 int apply_back(const struct apply *ap, const char *digest, const char *to, const struct verdict *v,
                struct err *err)
 {
@@ -156,6 +164,10 @@ int apply_back(const struct apply *ap, const char *digest, const char *to, const
              *to ? to : "nothing", v->cause);
     activate_old(ap, to, note, sizeof note);
     snprintf(detail, sizeof detail, "%.*s%s", HOOK_OUTPUT_MAX, v->detail ? v->detail : "", note);
+    if (is_consumer_crash(v))
+        r = agent_event(a, EVENT_CRASH, ap->conf->name, digest, "consumer", true, detail, err);
+    if (r < 0)
+        return r;
     r = agent_event(a, recalled ? EVENT_RECALLED : EVENT_ROLLED_BACK, ap->conf->name, digest,
                     v->cause, v->blamed, detail, err);
     return r < 0 ? r : apply_change(ap, end_back, &w, err);

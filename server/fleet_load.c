@@ -64,7 +64,7 @@ static int on_event(void *ctx, const struct row_event *row, struct err *err)
     if (!d)
         return 0;
     device_event_is_new(d, row->id);
-    if (event_from(row->kind, &kind) == 0 && kind == EVENT_CRASH && row->cause &&
+    if (event_from(row->kind, &kind) == 0 && kind == EVENT_CRASH && !row->blamed && row->cause &&
         strcmp(row->cause, "consumer") == 0 && row->at_ms > d->consumer_crash_ms)
         d->consumer_crash_ms = row->at_ms;
     return 0;

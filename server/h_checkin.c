@@ -236,13 +236,16 @@ static bool is_leaving(const struct heard *h)
     return false;
 }
 
-/* A consumer's crash makes a device an unsteady witness for what it stages in the next 7 days. */
+/* A consumer's crash makes a device an unsteady witness for what it stages in the next 7 days; not
+ * one that evidence blames on the release just switched to, or the canaries that a bad release hit
+ * could not speak against the next bad one. */
 static void note_consumer_crash(struct device *d, const struct heard *h, int64_t wall_ms)
 {
     for (size_t i = 0; i < h->checkin->n_events; i++) {
         const struct event *e = &h->checkin->events[i];
 
-        if (h->fresh[i] && e->kind == EVENT_CRASH && strcmp(e->cause, "consumer") == 0)
+        if (h->fresh[i] && e->kind == EVENT_CRASH && !e->blamed &&
+            strcmp(e->cause, "consumer") == 0)
             d->consumer_crash_ms = wall_ms;
     }
 }

@@ -20,7 +20,7 @@ assert_eq "$(release 2 .state)" halted "state of release 2"
 assert_eq "$(release 2 '.exposed <= 3 and .preflight_failed >= 1 and .rolled_back == 0')" true \
     "release 2 is refused by the first endpoints' checkers and switched to by nobody"
 assert_eq "$(release 3 .state)" halted "state of release 3"
-assert_eq "$(release 3 '.exposed <= 5 and .rolled_back >= 1 and .rolled_back <= .exposed')" true \
+assert_eq "$(release 3 '.exposed <= 5 and .crashed >= 1 and .rolled_back >= 1 and .rolled_back <= .exposed')" true \
     "release 3 is rolled back by the few that had it"
 assert_eq "$(release 2 '.seconds_to_halt <= 20')" true "release 2 is halted within 20 s"
 assert_eq "$(release 3 '.seconds_to_halt <= 30')" true "release 3 is halted within 30 s"

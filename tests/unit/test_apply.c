@@ -411,7 +411,7 @@ static void test_first_content_fails(void **state)
     offer(w, 0);
     assert_int_equal(apply(w, &healthy), 0);
     assert_settled(w, "");
-    assert_events(w, "applied, rolled_back activate-signal-11 blamed");
+    assert_events(w, "applied, crash consumer blamed, rolled_back activate-signal-11 blamed");
 }
 
 static void test_ill_in_the_soak(void **state)
