@@ -270,14 +270,19 @@ static int answer(struct cli_parse *p)
 {
     struct cli *cli = p->cli;
 
-    if (p->version)
-        printf("%s %s\n", cli->program->name, FIREBREAK_VERSION);
-    else if (p->help && cli->verb)
+    if (p->version) {
+        json_auto_t *o =
+            json_pack("{s:s, s:s}", "program", cli->program->name, "version", FIREBREAK_VERSION);
+
+        if (!cli_result(cli, o))
+            printf("%s %s\n", cli->program->name, FIREBREAK_VERSION);
+    } else if (p->help && cli->verb) {
         cli_help_verb(stdout, cli->program, cli->verb, builtin);
-    else if (p->help)
+    } else if (p->help) {
         cli_help_program(stdout, cli->program, p->group);
-    else
+    } else {
         return cli->verb->run(cli, p->err);
+    }
     return 0;
 }
 

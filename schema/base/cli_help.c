@@ -6,6 +6,8 @@
 #include "base/cleanup.h"
 
 #define HELP_LEFT_MAX 160
+#define USAGE_WIDTH   100
+#define USAGE_INDENT  7
 
 bool cli_is_group(const struct cli_program *program, const char *word)
 {
@@ -69,28 +71,49 @@ void cli_help_program(FILE *out, const struct cli_program *program, const char *
     print_row(out, "--version", "show the version", "");
 }
 
-/* "--channel C [--pace FILE]" */
-static void print_usage_opts(FILE *out, const struct cli_opt *rows)
+/* "--channel C [--pace FILE]", broken at USAGE_WIDTH. *column is where the line stands. */
+static void print_usage_opts(FILE *out, const struct cli_opt *rows, size_t *column)
 {
-    char form[HELP_LEFT_MAX];
+    char form[HELP_LEFT_MAX], text[HELP_LEFT_MAX + 8];
 
     for (const struct cli_opt *o = rows; o && o->name; o++) {
         opt_form(o, form, sizeof form);
-        fprintf(out, o->required ? " %s%s" : " [%s]%s", form, o->repeated ? "..." : "");
+        snprintf(text, sizeof text, o->required ? "%s%s" : "[%s]%s", form,
+                 o->repeated ? "..." : "");
+        if (*column + 1 + strlen(text) > USAGE_WIDTH) {
+            fprintf(out, "\n%*s", USAGE_INDENT, "");
+            *column = USAGE_INDENT;
+        }
+        fprintf(out, " %s", text);
+        *column += 1 + strlen(text);
     }
+}
+
+static bool has_rows(const struct cli_opt *rows)
+{
+    return rows && rows->name;
 }
 
 void cli_help_verb(FILE *out, const struct cli_program *program, const struct cli_verb *verb,
                    const struct cli_opt *builtin)
 {
-    fprintf(out, "%s%s%s: %s\n\nusage: %s%s%s", program->name, verb->words[0] ? " " : "",
-            verb->words, verb->sentence, program->name, verb->words[0] ? " " : "", verb->words);
+    const char *space = verb->words[0] ? " " : "";
+    size_t column;
+
+    fprintf(out, "%s%s%s: %s\n\n", program->name, space, verb->words, verb->sentence);
+    column = (size_t)fprintf(out, "usage: %s%s%s", program->name, space, verb->words);
     if (verb->args && verb->args[0])
-        fprintf(out, " %s", verb->args);
-    print_usage_opts(out, verb->opts);
-    print_usage_opts(out, program->global);
-    fputs("\n\noptions:\n", out);
-    print_opts(out, verb->opts, NULL);
+        column += (size_t)fprintf(out, " %s", verb->args);
+    print_usage_opts(out, verb->opts, &column);
+    for (const struct cli_opt *o = program->global; o && o->name; o++)
+        if (o->required)
+            print_usage_opts(out, (const struct cli_opt[]){*o, {0}}, &column);
+    fputs("\n", out);
+    if (has_rows(verb->opts)) {
+        fputs("\noptions:\n", out);
+        print_opts(out, verb->opts, NULL);
+    }
+    fputs(has_rows(verb->opts) ? "\nwith every command:\n" : "\noptions:\n", out);
     print_opts(out, program->global, verb->opts);
     print_opts(out, builtin, verb->opts);
 }

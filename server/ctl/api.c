@@ -50,8 +50,13 @@ int api_open(const struct cli *cli, struct api **ret, struct err *err)
     if (token_file)
         r = err_context(err, file_read_secret_line(token_file, a->token, sizeof a->token, err),
                         "token");
-    if (r == 0)
+    if (r == 0) {
         r = http_client_new(&o, &a->http, err);
+        if (r == -ERR_INVALID) { /* --server is no address */
+            err->code = ERR_USAGE;
+            r = -ERR_USAGE;
+        }
+    }
     if (r == 0)
         *ret = take_ptr(a);
     return r;

@@ -170,8 +170,10 @@ static void test_calls(void **state)
         {&program, "demo -h", 0, "--config F                      the configuration\n", NULL},
         {&program, "demo release build --help", 0,
          "usage: demo release build SRC [DST] --channel C [--version V] [-o DIR] [--key FILE]... "
-         "[--force] [--config F]\n",
+         "[--force]\n",
          NULL},
+        {&program, "demo release build --help", 0, "\nwith every command:\n  --config F", NULL},
+        {&program, "demo --version --json", 0, "\"version\": \"" FIREBREAK_VERSION "\"", NULL},
         {&program, "demo rollout --help", 0, "rollout status C", NULL},
         {&lone, "lone --help", 0, "usage: lone [FILE] [-n N]\n", NULL},
     };
