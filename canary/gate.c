@@ -325,7 +325,7 @@ static void judge_direct(const struct gate *g, const struct policy *p, const str
     if (r.f_t <= limit)
         return;
     r.threshold = (double)limit;
-    text_add(&s, "direct evidence %s: ", topology_node_name(t, node));
+    text_add(&s, "direct evidence on %s: ", topology_node_name(t, node));
     text_count(&s, r.f_t);
     text_add(&s, " of ");
     text_count(&s, r.n_t);

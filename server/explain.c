@@ -31,9 +31,10 @@ static void say_arms(json_t *lines, const json_t *status)
         number(status, "counts", "healthy"));
     say(lines,
         "Of those, %" PRId64 " failed their preflight, %" PRId64 " crashed, %" PRId64
-        " rolled back, %" PRId64 " fell silent.",
+        " rolled back, %" PRId64 " fell silent, %" PRId64 " went back on a recall.",
         number(status, "counts", "preflight_failed"), number(status, "counts", "crashed"),
-        number(status, "counts", "rolled_back"), number(status, "counts", "silent"));
+        number(status, "counts", "rolled_back"), number(status, "counts", "silent"),
+        number(status, "counts", "recalled"));
     say(lines, "%" PRId64 " are ready and wait by their draw alone: they are the controls.",
         number(status, "counts", "controls"));
 }
@@ -82,6 +83,17 @@ static void say_state(json_t *lines, const struct channel *ch)
             ch->approval_by);
 }
 
+/* "complete: 9 of 9 admitted" is not told as "is complete: complete: ...". */
+static void say_standing(json_t *lines, const struct flight *f)
+{
+    const char *state = rollout_state_name(f->state), *stands = f->last.stands;
+    size_t len = strlen(state);
+
+    if (strncmp(stands, state, len) == 0 && strncmp(stands + len, ": ", 2) == 0)
+        stands += len + 2;
+    say(lines, "%s/%s is %s: %s", f->channel, f->version, state, stands);
+}
+
 int rollouts_explain(struct server *s, const char *channel, json_t **ret, struct err *err)
 {
     json_t *status, *lines = json_array();
@@ -93,8 +105,7 @@ int rollouts_explain(struct server *s, const char *channel, json_t **ret, struct
         return r;
     }
     ch = rollouts_channel(s->rollouts, channel);
-    say(lines, "%s/%s is %s: %s", ch->flight->channel, ch->flight->version,
-        rollout_state_name(ch->flight->state), ch->flight->last.stands);
+    say_standing(lines, ch->flight);
     for (int i = 0; i < ch->flight->last.n_reasons; i++)
         say(lines, "%s: %s", verdict_name(ch->flight->last.reasons[i].verdict),
             ch->flight->last.reasons[i].text);

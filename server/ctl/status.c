@@ -53,35 +53,46 @@ int status_get(struct api *a, const char *channel, json_t **ret, enum rollout_st
     return 0;
 }
 
-/* Counts in the order in which a device passes them; key, title. */
-static const struct {
+/* Counts in the order in which a device passes them, then what may go wrong: key, title. Two short
+ * tables, for a terminal of 80 columns. */
+struct count {
     const char *key;
     struct table_column column;
-} counts[] = {
+};
+
+static const struct count progress[] = {
     {"counts.fleet", {"FLEET", true}},
     {"counts.staged_ready", {"READY", true}},
+    {"counts.controls", {"CONTROLS", true}},
     {"counts.admitted", {"ADMITTED", true}},
-    {"counts.acknowledged", {"ACKED", true}},
+    {"counts.acknowledged", {"ACKNOWLEDGED", true}},
     {"counts.healthy", {"HEALTHY", true}},
-    {"counts.silent", {"SILENT", true}},
+    {0},
+};
+
+static const struct count trouble[] = {
+    {"counts.preflight_failed", {"PREFLIGHT FAILED", true}},
     {"counts.crashed", {"CRASHED", true}},
     {"counts.rolled_back", {"ROLLED BACK", true}},
-    {"counts.preflight_failed", {"PREFLIGHT", true}},
-    {"counts.controls", {"CONTROLS", true}},
+    {"counts.silent", {"SILENT", true}},
+    {"counts.recalled", {"RECALLED", true}},
+    {0},
 };
-#define N_COUNTS (sizeof counts / sizeof counts[0])
-_Static_assert(N_COUNTS <= TABLE_MAX_COLUMNS, "counts fit a table");
+_Static_assert(sizeof progress / sizeof progress[0] <= TABLE_MAX_COLUMNS + 1, "they fit a table");
+_Static_assert(sizeof trouble / sizeof trouble[0] <= TABLE_MAX_COLUMNS + 1, "they fit a table");
 
-static void print_counts(const json_t *status, FILE *out)
+static void print_counts(const json_t *status, const struct count *rows, FILE *out)
 {
-    struct table_column columns[N_COUNTS];
+    struct table_column columns[TABLE_MAX_COLUMNS] = {0};
     struct table t;
+    int n = 0;
 
-    for (size_t i = 0; i < N_COUNTS; i++)
-        columns[i] = counts[i].column;
-    table_init(&t, columns, N_COUNTS);
-    for (size_t i = 0; i < N_COUNTS; i++)
-        table_number(&t, status_int(status, counts[i].key));
+    for (; rows[n].key; n++)
+        columns[n] = rows[n].column;
+    table_init(&t, columns, n);
+    for (int i = 0; i < n; i++)
+        table_number(&t, status_int(status, rows[i].key));
+    fputc('\n', out);
     table_print(&t, 2, out);
     table_release(&t);
 }
@@ -145,17 +156,41 @@ static void print_cohorts(const json_t *list, FILE *out)
     table_release(&t);
 }
 
-static void print_reasons(const json_t *reasons, FILE *out)
+/* Not those that only repeat how it stands. */
+static void print_reasons(const json_t *reasons, const char *stands, FILE *out)
 {
     char safe[512];
     size_t i;
     json_t *o;
 
     json_array_foreach (reasons, i, o) {
+        if (strcmp(status_text(o, "text"), stands) == 0)
+            continue;
         fprintf(out, "  - %s", table_safe(status_text(o, "verdict"), safe, sizeof safe));
         fprintf(out, " %s", table_safe(status_text(o, "scope"), safe, sizeof safe));
         fprintf(out, ": %s\n", table_safe(status_text(o, "text"), safe, sizeof safe));
     }
+}
+
+/* The gate's word while it has one to say; then only how it ended. */
+static const char *verdict_shown(const json_t *status)
+{
+    const char *state = status_text(status, "state");
+
+    return strcmp(state, "complete") == 0 || strcmp(state, "superseded") == 0
+               ? state
+               : status_text(status, "verdict");
+}
+
+/* How it stands, less the state that was said before: "complete: 9 of 9 admitted". */
+static const char *stands_shown(const json_t *status)
+{
+    const char *state = status_text(status, "state"), *stands = status_text(status, "stands");
+    size_t len = strlen(state);
+
+    return strncmp(stands, state, len) == 0 && strncmp(stands + len, ": ", 2) == 0
+               ? stands + len + 2
+               : stands;
 }
 
 void status_print(const json_t *status, bool colours, FILE *out)
@@ -176,12 +211,12 @@ void status_print(const json_t *status, bool colours, FILE *out)
     fprintf(out, ", tick %lld, %s since its start\n", (long long)status_int(status, "tick"),
             elapsed);
     print_ring(status, out);
-    fputc('\n', out);
-    print_counts(status, out);
+    print_counts(status, progress, out);
+    print_counts(status, trouble, out);
     print_cohorts(find(status, "cohorts"), out);
-    fprintf(out, "\n  verdict %s", table_safe(status_text(status, "verdict"), safe, sizeof safe));
-    fprintf(out, ": %s\n", table_safe(status_text(status, "stands"), safe, sizeof safe));
-    print_reasons(find(status, "reasons"), out);
+    fprintf(out, "\n  %s", table_safe(verdict_shown(status), safe, sizeof safe));
+    fprintf(out, ": %s\n", table_safe(stands_shown(status), safe, sizeof safe));
+    print_reasons(find(status, "reasons"), stands_shown(status), out);
 }
 
 void status_print_line(const json_t *status, FILE *out)
@@ -190,7 +225,7 @@ void status_print_line(const json_t *status, FILE *out)
 
     fprintf(out,
             "%s %s, ring %lld of %lld, admitted %lld, healthy %lld, crashed %lld, silent %lld, "
-            "rolled back %lld; %s: %s\n",
+            "rolled back %lld, recalled %lld; %s: %s\n",
             table_safe(status_text(status, "release.version"), version, sizeof version),
             table_safe(status_text(status, "state"), state, sizeof state),
             (long long)status_int(status, "ring.index") + 1,
@@ -200,6 +235,7 @@ void status_print_line(const json_t *status, FILE *out)
             (long long)status_int(status, "counts.crashed"),
             (long long)status_int(status, "counts.silent"),
             (long long)status_int(status, "counts.rolled_back"),
-            table_safe(status_text(status, "verdict"), verdict, sizeof verdict),
-            table_safe(status_text(status, "stands"), stands, sizeof stands));
+            (long long)status_int(status, "counts.recalled"),
+            table_safe(verdict_shown(status), verdict, sizeof verdict),
+            table_safe(stands_shown(status), stands, sizeof stands));
 }

@@ -1,5 +1,6 @@
 /* watch: a rollout until it ends: redrawn in place on a terminal, a line per change otherwise. */
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "api.h"
@@ -62,6 +63,33 @@ static bool is_over(enum rollout_state state)
     return false;
 }
 
+static int screen_columns(void)
+{
+    struct winsize size;
+
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/* Lines that the text takes on a screen where long ones go on in the next. Colours take no room. */
+static int screen_lines(const char *text, int columns)
+{
+    int lines = 0, at = 0;
+
+    for (const char *p = text; *p; p++) {
+        if (*p == '\033') {
+            p += strcspn(p, "m\n");
+        } else if (*p == '\n') {
+            lines += at > 0 ? (at + columns - 1) / columns : 1;
+            at = 0;
+        } else {
+            at += ((unsigned char)*p & 0xc0) != 0x80;
+        }
+        if (!*p)
+            break;
+    }
+    return lines;
+}
+
 static void draw(struct watch *w, const json_t *status)
 {
     _cleanup_(free_p)
@@ -81,9 +109,7 @@ static void draw(struct watch *w, const json_t *status)
     if (w->tty) {
         if (w->drawn)
             printf("\033[%dA\033[J", w->drawn);
-        w->drawn = 0;
-        for (const char *p = text; *p; p++)
-            w->drawn += *p == '\n';
+        w->drawn = screen_lines(text, screen_columns());
         fputs(text, stdout);
     } else if (strncmp(text, w->last, sizeof w->last - 1) != 0) {
         snprintf(w->last, sizeof w->last, "%s", text);

@@ -14,7 +14,7 @@ static const char halted[] =
     "\"cap\":2000,\"full\":true,\"full_since_s\":185},\"elapsed_s\":61,\"tick\":6,"
     "\"counts\":{\"fleet\":100000,\"staged_ready\":1200,\"admitted\":9,\"acknowledged\":7,"
     "\"healthy\":4,\"crashed\":2,\"rolled_back\":3,\"preflight_failed\":0,\"silent\":1,"
-    "\"controls\":1191},\"seconds_to_halt\":58,"
+    "\"controls\":1191,\"recalled\":5},\"seconds_to_halt\":58,"
     "\"reasons\":[{\"verdict\":\"halt\",\"scope\":\"fleet\",\"text\":\"3 of 9\\u001b[2J\"}],"
     "\"cohorts\":[{\"name\":\"linux-debian-12\",\"size\":60000,\"ready\":700,\"admitted\":5,"
     "\"healthy\":2,\"direct\":3,\"halted\":true},{\"name\":\"linux-rhel-9\",\"size\":40000,"
@@ -39,23 +39,23 @@ static void test_whole(void **state)
     char *shown = show(halted, false);
 
     (void)state;
-    assert_string_equal(
-        shown,
-        "crs/3.0  halted after 58 s\n"
-        "  policy standard, tick 6, 1m 01s since its start\n"
-        "  ring 2 of 5 (2,000), up to 2,000 devices, full for 3m 05s\n"
-        "\n"
-        "    FLEET  READY  ADMITTED  ACKED  HEALTHY  SILENT  CRASHED  ROLLED BACK  PREFLIGHT  "
-        "CONTROLS\n"
-        "  100,000  1,200         9      7        4       1        2            3          0     "
-        "1,191\n"
-        "\n"
-        "  COHORT             SIZE  READY  ADMITTED  HEALTHY  DIRECT\n"
-        "  linux-debian-12  60,000    700         5        2       3  halted\n"
-        "  linux-rhel-9     40,000    500         4        2       0\n"
-        "\n"
-        "  verdict halt: halted: direct evidence\n"
-        "  - halt fleet: 3 of 9?[2J\n");
+    assert_string_equal(shown,
+                        "crs/3.0  halted after 58 s\n"
+                        "  policy standard, tick 6, 1m 01s since its start\n"
+                        "  ring 2 of 5 (2,000), up to 2,000 devices, full for 3m 05s\n"
+                        "\n"
+                        "    FLEET  READY  CONTROLS  ADMITTED  ACKNOWLEDGED  HEALTHY\n"
+                        "  100,000  1,200     1,191         9             7        4\n"
+                        "\n"
+                        "  PREFLIGHT FAILED  CRASHED  ROLLED BACK  SILENT  RECALLED\n"
+                        "                 0        2            3       1         5\n"
+                        "\n"
+                        "  COHORT             SIZE  READY  ADMITTED  HEALTHY  DIRECT\n"
+                        "  linux-debian-12  60,000    700         5        2       3  halted\n"
+                        "  linux-rhel-9     40,000    500         4        2       0\n"
+                        "\n"
+                        "  halt: direct evidence\n"
+                        "  - halt fleet: 3 of 9?[2J\n");
 }
 
 /* Colours only where asked for; an answer that lacks everything is shown, not crashed on. */
@@ -86,7 +86,22 @@ static void test_one_line(void **state)
     fclose(mem);
     assert_string_equal(shown,
                         "3.0 halted, ring 2 of 5, admitted 9, healthy 4, crashed 2, silent 1, "
-                        "rolled back 3; halt: halted: direct evidence\n");
+                        "rolled back 3, recalled 5; halt: direct evidence\n");
+}
+
+/* What ended is told once, not as "wait: complete: ...", and no reason repeats it. */
+static void test_ended(void **state)
+{
+    _cleanup_(free_p)
+    char *shown =
+        show("{\"state\":\"complete\",\"verdict\":\"wait\",\"stands\":\"complete: 9 of 9\","
+             "\"reasons\":[{\"verdict\":\"promote\",\"text\":\"9 of 9\"}]}",
+             false);
+
+    (void)state;
+    assert_non_null(strstr(shown, "\n  complete: 9 of 9\n"));
+    assert_null(strstr(shown, "wait"));
+    assert_null(strstr(shown, "promote"));
 }
 
 int main(void)
@@ -95,6 +110,7 @@ int main(void)
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_colours_and_gaps),
         cmocka_unit_test(test_one_line),
+        cmocka_unit_test(test_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

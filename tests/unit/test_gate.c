@@ -189,7 +189,7 @@ static void test_first_blamed_failure_halts_a_small_fleet(void **state)
     assert_true(r.halt[0]);
     assert_int_equal(r.reasons[0].verdict, VERDICT_HALT);
     assert_int_equal(r.reasons[0].metric, -1);
-    assert_string_equal(r.reasons[0].text, "direct evidence fleet: 1 of 2 admitted refused or "
+    assert_string_equal(r.reasons[0].text, "direct evidence on fleet: 1 of 2 admitted refused or "
                                            "rolled back, blamed on the release; limit 0");
 }
 

@@ -440,7 +440,7 @@ static void test_preflight_failure_halts_among_the_canaries(void **state)
     assert_int_equal(admitted(&f), 2); /* half of the canaries, rounded up */
     assert_int_equal(f.decision.verdict, VERDICT_HALT);
     assert_true(f.decision.halts_all);
-    assert_non_null(strstr(f.decision.stands, "halted: direct evidence fleet: 2 of 2 admitted"));
+    assert_non_null(strstr(f.decision.stands, "halted: direct evidence on fleet: 2 of 2 admitted"));
     fleet_tick(&f);
     assert_int_equal(f.decision.verdict, VERDICT_HALT); /* and stays so */
     assert_int_equal(f.decision.admit_fleet, 0);
