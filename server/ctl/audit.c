@@ -74,6 +74,31 @@ static int keep_tail(void *ctx, const json_t *entry, struct err *err)
     return 0;
 }
 
+/* "policy=demo reason=...": digests as short as everywhere else. */
+static char *members_shown(const json_t *o)
+{
+    const char *key;
+    const json_t *value;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    json_object_foreach ((json_t *)o, key, value) {
+        _cleanup_(free_p)
+        char *other = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        const char *shown = json_is_string(value) ? json_string_value(value) : other;
+        bool digest = shown && json_is_string(value) && strlen(shown) == 64 &&
+                      strspn(shown, "0123456789abcdef") == 64;
+
+        fprintf(out, "%s%s=%.*s", ftell(out) > 0 ? " " : "", key, digest ? 12 : DETAIL_SHOWN,
+                shown ? shown : "");
+    }
+    fclose(out);
+    return text;
+}
+
 /* The detail for people: its reason in words where it has one, else its members, cut. All of it is
  * in --json. */
 static char *detail_shown(const json_t *detail)
@@ -89,7 +114,7 @@ static char *detail_shown(const json_t *detail)
         return strdup(json_string_value(words));
     if (!json_is_object(o))
         return strdup(text ? text : "");
-    shown = json_dumps(o, JSON_COMPACT);
+    shown = members_shown(o);
     if (shown && strlen(shown) > DETAIL_SHOWN &&
         asprintf(&more, "%.*s...", DETAIL_SHOWN, shown) > 0) {
         free(shown);

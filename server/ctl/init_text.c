@@ -81,10 +81,13 @@ int init_text_readme(const struct init_options *o, struct buf *ret)
         "operators/  One bearer token a person, by role. Hand them out, then delete this folder:\n"
         "            the server keeps their hashes only.\n\n"
         "First release:\n"
-        "  firebreak release build SRC --channel %s --version 1.0.0 -o release\n"
+        "  export FIREBREAK_SERVER=URL FIREBREAK_TOKEN_FILE=operators/releaser.token\n"
+        "  firebreak release build SRC --channel %s --version 1.0.0 --root endpoint/root.json "
+        "-o release\n"
         "  firebreak release sign release --key offline/content-%s-1.pem --passphrase-file F\n"
         "  (the same with further keys until %d have signed)\n"
-        "  firebreak release publish release --server URL --token-file operators/releaser.token\n"
-        "  firebreak rollout start %s/1.0.0 --policy standard\n",
-        c, n, t, n, n, INIT_TARGETS_DAYS, t, n, c, n, t, n, c, c, t, c);
+        "  firebreak release publish release --root endpoint/root.json\n"
+        "  firebreak rollout start %s/1.0.0 --policy standard\n"
+        "  firebreak rollout watch %s\n",
+        c, n, t, n, n, INIT_TARGETS_DAYS, t, n, c, n, t, n, c, c, t, c, c);
 }
