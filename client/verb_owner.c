@@ -23,6 +23,13 @@ static void ask_to_leave(struct state *s, struct state_channel *c, const void *c
     strcpy(c->leave.cause, "owner");
 }
 
+static int no_way_back(const struct apply *ap, struct err *err)
+{
+    err_set(err, ERR_NOT_FOUND, "channel '%s' has no earlier release that ran healthily here",
+            ap->conf->name);
+    return err_remedy(err, "'hold' keeps what runs; 'status' shows what was put away");
+}
+
 /* There is content, and something to go back to. */
 static int check_way(const struct apply *ap, struct err *err)
 {
@@ -39,8 +46,7 @@ static int check_way(const struct apply *ap, struct err *err)
     if (r == 0)
         r = apply_way_back(ap, c->current, c->pending.from, to, err);
     if (r == 0 && !to[0])
-        r = err_set(err, ERR_NOT_FOUND,
-                    "channel '%s' has no earlier release that ran healthily here", ap->conf->name);
+        r = no_way_back(ap, err);
     return r;
 }
 

@@ -92,6 +92,36 @@ static struct state_channel *channel_or(struct state *s, const char *name,
     return none;
 }
 
+/* A cause in a person's words; what the content's hooks or the boot said stays as it is. */
+static const char *in_words(const char *cause)
+{
+    static const struct {
+        const char *cause, *words;
+    } rows[] = {
+        {"state-lost", "its state was lost: see 'verify', then 'resume'"},
+        {"boot-failed", "the last boot failed"},
+        {"boot-unrecorded", "this boot could not be recorded"},
+        {"held", "by the owner, until 'resume'"},
+        {"paused", "by the configuration (pause)"},
+        {"unsoaked", "until the present change has proved itself"},
+        {"quarantined", "it was put away on this device"},
+        {"pinned", "the configuration pins another version"},
+        {"wrong-manifest", "its manifest is not of this channel or version"},
+        {"critical", "it asks for what this agent does not know"},
+        {"min-agent", "it needs a newer agent"},
+        {"sequence", "it is below what the running release allows"},
+        {"older", "it is older than what runs"},
+        {"recall", "recalled"},
+        {"owner", "the owner went back from it"},
+        {"interrupted", "its application was interrupted"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].cause, cause) == 0)
+            return rows[i].words;
+    return cause;
+}
+
 static void print_channel(const struct agent *a, struct state_channel *c,
                           const struct stage_choice *choice)
 {
@@ -106,7 +136,7 @@ static void print_channel(const struct agent *a, struct state_channel *c,
                version_of(c, c->attempt.digest[0] ? c->attempt.digest : c->pending.digest),
                c->attempt.digest[0] ? "preflight" : apply_phase_name(c->pending.phase));
     if (choice->hold[0])
-        printf("  held        %s\n", choice->hold);
+        printf("  held        %s\n", in_words(choice->hold));
     if (choice->want.version[0] && choice->pace_wait_s)
         printf("  next        %s, %s, in %" PRId64 " s at the earliest\n", choice->want.version,
                choice->staged ? "staged" : "to be staged", choice->pace_wait_s);
@@ -114,10 +144,11 @@ static void print_channel(const struct agent *a, struct state_channel *c,
         printf("  next        %s, %s\n", choice->want.version,
                choice->staged ? "staged: waits for a permit" : "to be staged");
     if (choice->refusal[0])
-        printf("  refused     %s\n", choice->refusal);
+        printf("  refused     %s%s%s\n", choice->want.version, choice->want.version[0] ? ": " : "",
+               in_words(choice->refusal));
     for (size_t i = 0; i < c->n_quarantine; i++)
         printf("  put away    %s: %s%s\n", version_of(c, c->quarantine[i].digest),
-               c->quarantine[i].cause, c->quarantine[i].blamed ? ", blamed on it" : "");
+               in_words(c->quarantine[i].cause), c->quarantine[i].blamed ? ", blamed on it" : "");
     if (a->guard && c->good_boot[0])
         printf("  good boot   %s\n", version_of(c, c->good_boot));
 }
