@@ -7,7 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "copy.h"
+#include "incoming.h"
 #include "layout.h"
 #include "tree.h"
 
@@ -25,17 +27,23 @@ bool blob_is_here(const char *state_dir, const char *sha256, int64_t length)
            st.st_size == length;
 }
 
-int blob_take(const char *state_dir, const char *from, const char *sha256, int64_t length,
-              struct err *err)
+int blob_take(const char *state_dir, const char *sha256, int64_t length, struct err *err)
 {
+    _cleanup_(close_p)
+    int in = -1;
     struct path dir, temporary, p;
+    char from[sizeof "blobs/" + SHA256_HEX_LEN];
     int r = file_mkdir_p(layout_at(&dir, state_dir, "blobs/%.2s", sha256), 0755, err);
 
     if (r < 0)
         return r;
+    snprintf(from, sizeof from, "blobs/%s", sha256);
+    in = incoming_open(state_dir, from, err);
+    if (in < 0)
+        return in;
     layout_at(&temporary, dir.s, ".new-%s", sha256);
     unlink(temporary.s);
-    r = copy_verified(from, temporary.s, 0444, sha256, length, err);
+    r = copy_verified_fd(in, temporary.s, 0444, sha256, length, err);
     if (r == 0 && rename(temporary.s, blob_at(&p, state_dir, sha256)) < 0)
         r = err_errno(err, errno, "rename to '%s'", p.s);
     return r == 0 ? file_fsync_parent(p.s, err) : r;

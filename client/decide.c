@@ -93,12 +93,23 @@ const char *decide_refusal(const struct decide_facts *f, const struct want *w,
     return mine && m->sequence < mine->lowest_sequence ? "sequence" : "";
 }
 
+/* Never had content, not only lost it: who could recall what runs here could else end the pace. */
+static bool is_new_device(const struct state_channel *c)
+{
+    if (c->current[0])
+        return false;
+    for (size_t i = 0; i < c->n_releases; i++)
+        if (c->releases[i].healthy_s)
+            return false;
+    return true;
+}
+
 int64_t decide_pace_wait_s(const struct decide_facts *f)
 {
     const struct state_release *r = state_release(f->channel, f->manifest->digest);
     int64_t wait, seen;
 
-    if (f->ring == RING_PREF_CANARY || !f->channel->current[0])
+    if (f->ring == RING_PREF_CANARY || is_new_device(f->channel))
         return 0;
     wait = pace_wait_s(&f->manifest->pace, draw_u(f->draw_key, f->manifest->digest));
     seen = r && r->seen_s < f->awake_s ? f->awake_s - r->seen_s : 0;

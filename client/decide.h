@@ -51,7 +51,7 @@ const char *decide_refusal(const struct decide_facts *f, const struct want *w,
                            const char *agent_version);
 
 /* Seconds until the manifest's pace reaches this device; 0: reached, or exempt (a canary by its
- * owner's word, a device without content). Needs f->manifest. */
+ * owner's word, a device that never ran content healthily). Needs f->manifest. */
 int64_t decide_pace_wait_s(const struct decide_facts *f);
 
 /* True if the plan recalls what runs here. */

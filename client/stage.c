@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "field.h"
+#include "incoming.h"
 #include "layout.h"
 #include "tree.h"
 
@@ -129,15 +130,13 @@ int stage_missing(const struct agent *a, const char *channel, const char *digest
 
 static int take_in(const struct agent *a, const struct manifest_file *f, struct err *err)
 {
-    struct path p;
     int r;
 
     if (blob_is_here(a->config.state_dir, f->sha256, f->length))
         return 0;
-    layout_at(&p, a->config.state_dir, LAYOUT_INCOMING "/blobs/%s", f->sha256);
-    r = blob_take(a->config.state_dir, p.s, f->sha256, f->length, err);
-    if (r == 0 || r == -ERR_TAMPERED)
-        unlink(p.s);
+    r = blob_take(a->config.state_dir, f->sha256, f->length, err);
+    if (r == 0 || r == -ERR_TAMPERED) /* what is not the blob must not stand in its way */
+        incoming_remove(a->config.state_dir, "blobs", f->sha256);
     return r;
 }
 

@@ -23,10 +23,10 @@
 /* True if the blob is there with this length (its bytes were verified when it came in). */
 bool blob_is_here(const char *state_dir, const char *sha256, int64_t length);
 
-/* Copy `from`, which somebody unprivileged may be writing to, into blobs/, hashing what is copied.
- * ERR_TAMPERED where hash or length is not the one named. Durable before 0 is returned. */
-int blob_take(const char *state_dir, const char *from, const char *sha256, int64_t length,
-              struct err *err);
+/* Copy incoming/blobs/<sha256>, which somebody unprivileged may be writing to, into blobs/, hashing
+ * what is copied. ERR_TAMPERED where hash or length is not the one named, or it is no file. Durable
+ * before 0 is returned. */
+int blob_take(const char *state_dir, const char *sha256, int64_t length, struct err *err);
 
 /* Keep a manifest's bytes, durably; and read one back (its digest is checked). ERR_NOT_FOUND,
  * ERR_TAMPERED. */

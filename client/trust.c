@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/hex.h"
+#include "incoming.h"
 #include "layout.h"
 #include "tree.h"
 #include "tuf/client.h"
@@ -191,9 +192,8 @@ int trust_verify(const struct agent *a, struct err *err)
     _cleanup_(tuf_client_free_p)
     struct tuf_client *client = NULL;
     int64_t now_s = clock_wall_ms(a->clock) / 1000;
-    struct path incoming, dir;
-    struct tuf_fetch fetch =
-        tuf_fetch_dir(layout_at(&incoming, a->config.state_dir, LAYOUT_INCOMING));
+    struct path dir;
+    struct tuf_fetch fetch = incoming_fetch(a->config.state_dir);
     struct tuf_store store = tuf_store_dir(trust_dir(&dir, a));
     struct outcome outcome = {.agent = a};
     int r = tuf_client_new(&store, &fetch, &client, err);

@@ -13,6 +13,8 @@
 
 #include "base/cleanup.h"
 
+#define DEPTH_MAX 300 /* more than the parts of any path that this project writes */
+
 static int read_checked(const char *path, int secret, struct buf *ret, struct err *err)
 {
     _cleanup_(close_p)
@@ -207,7 +209,7 @@ static int remove_at(int dirfd, const char *name, int depth, struct err *err)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return err_errno(err, errno, "remove '%s'", name);
-    if (depth > 64)
+    if (depth > DEPTH_MAX)
         return err_set(err, ERR_REFUSED, "'%s' is nested too deeply", name);
     fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)

@@ -105,7 +105,7 @@ static int know(struct state *s, void *ctx, struct err *err)
 static void make_release(struct world *w, int i)
 {
     const char *state_dir = w->agent->config.state_dir;
-    char content[32];
+    char content[32], blob[128];
     struct manifest_file file = {.path = (char *)"rules.conf", .mode = 0644};
     struct manifest m = {.channel = "crs", .sequence = i + 1, .pace = pace_default, .files = &file};
     struct known known = {w->digest[i], i + 1};
@@ -119,9 +119,10 @@ static void make_release(struct world *w, int i)
     m.n_files = 1;
     file.length = (int64_t)strlen(content);
     sha256_hex(content, strlen(content), file.sha256);
-    scratch_write(w->dir, "blob", content, strlen(content));
-    assert_int_equal(
-        blob_take(state_dir, layout_at(&p, w->dir, "blob"), file.sha256, file.length, &err), 0);
+    file_mkdir_p(layout_at(&p, state_dir, "incoming/blobs"), 0755, NULL);
+    snprintf(blob, sizeof blob, "incoming/blobs/%s", file.sha256);
+    scratch_write(state_dir, blob, content, strlen(content));
+    assert_int_equal(blob_take(state_dir, file.sha256, file.length, &err), 0);
     buf_init(&b, 65536);
     assert_int_equal(manifest_dump(&m, &b, &err), 0);
     sha256_hex(b.data, b.len, w->digest[i]);

@@ -182,6 +182,18 @@ static void test_refusals(void **state)
     assert_string_equal(decide_refusal(&w->f, &want, "0.1.0"), "wrong-manifest");
 }
 
+static void test_who_lost_his_content_keeps_pace(void **state)
+{
+    struct world *w = *state;
+    struct state_release *mine = state_release(w->f.channel, w->f.channel->current);
+
+    w->manifest.pace = (struct pace){{{0, 0}, {60, PPM}}, 2}; /* nobody at once */
+    w->f.channel->current[0] = '\0';
+    assert_int_equal(decide_pace_wait_s(&w->f), 0);
+    mine->healthy_s = 1;
+    assert_int_equal(decide_pace_wait_s(&w->f), 60);
+}
+
 static void test_pace(void **state)
 {
     struct world *w = *state;
@@ -265,6 +277,7 @@ int main(void)
         T(test_baseline_is_for_who_has_nothing_or_older),
         T(test_holds),
         T(test_refusals),
+        T(test_who_lost_his_content_keeps_pace),
         T(test_pace),
         T(test_way_back),
         T(test_recalled),

@@ -6,6 +6,7 @@
 #include "base/hex.h"
 #include "layout.h"
 #include "scratch.h"
+#include "incoming.h"
 #include "tree.h"
 
 static const struct {
@@ -36,13 +37,14 @@ static struct manifest *make_manifest(void)
 static void take_blobs(const char *dir, const struct manifest *m)
 {
     struct path p;
+    char name[128];
     struct err err = {0};
 
     for (size_t i = 0; i < N_FILES; i++) {
-        scratch_write(dir, "download", files[i].data, strlen(files[i].data));
-        assert_int_equal(blob_take(dir, layout_at(&p, dir, "download"), m->files[i].sha256,
-                                   m->files[i].length, &err),
-                         0);
+        file_mkdir_p(layout_at(&p, dir, "incoming/blobs"), 0755, NULL);
+        snprintf(name, sizeof name, "incoming/blobs/%s", m->files[i].sha256);
+        scratch_write(dir, name, files[i].data, strlen(files[i].data));
+        assert_int_equal(blob_take(dir, m->files[i].sha256, m->files[i].length, &err), 0);
         assert_true(blob_is_here(dir, m->files[i].sha256, m->files[i].length));
     }
 }
@@ -131,25 +133,74 @@ static void test_what_is_not_the_manifests(void **state)
     manifest_free(m);
 }
 
+static void assert_no_blob(const char *dir, const char *sha256)
+{
+    struct err err = {0};
+
+    assert_int_equal(blob_take(dir, sha256, 5, &err), -ERR_TAMPERED);
+    assert_false(blob_is_here(dir, sha256, 5));
+}
+
+/* The directory belongs to somebody who may have been taken over. */
 static void test_bad_blobs_are_refused(void **state)
 {
     struct manifest *m = make_manifest();
-    struct path p, q;
-    struct err err = {0};
+    const char *sha256 = m->files[0].sha256;
+    struct path dir, p, q;
+    char name[128];
 
-    layout_at(&p, *state, "download");
-    scratch_write(*state, "download", "alphX", 5);
-    assert_int_equal(blob_take(*state, p.s, m->files[0].sha256, 5, &err), -ERR_TAMPERED);
-    scratch_write(*state, "download", "alpha and more", 14);
-    assert_int_equal(blob_take(*state, p.s, m->files[0].sha256, 5, &err), -ERR_TAMPERED);
+    snprintf(name, sizeof name, "incoming/blobs/%s", sha256);
+    file_mkdir_p(layout_at(&dir, *state, "incoming/blobs"), 0755, NULL);
+    layout_at(&p, *state, "%s", name);
+    scratch_write(*state, name, "alphX", 5);
+    assert_no_blob(*state, sha256);
+    scratch_write(*state, name, "alpha and more", 14);
+    assert_no_blob(*state, sha256);
     scratch_write(*state, "real", "alpha", 5);
     unlink(p.s);
     assert_int_equal(symlink(layout_at(&q, *state, "real"), p.s), 0);
-    assert_int_equal(blob_take(*state, p.s, m->files[0].sha256, 5, &err), -ERR_TAMPERED);
+    assert_no_blob(*state, sha256);
     unlink(p.s);
     assert_int_equal(mkfifo(p.s, 0600), 0);
-    assert_int_equal(blob_take(*state, p.s, m->files[0].sha256, 5, &err), -ERR_TAMPERED);
-    assert_false(blob_is_here(*state, m->files[0].sha256, 5));
+    assert_no_blob(*state, sha256);
+    unlink(p.s);
+    assert_int_equal(mkdir(p.s, 0700), 0);
+    assert_no_blob(*state, sha256);
+    incoming_remove(*state, "blobs", sha256);
+    assert_false(file_exists(p.s));
+    /* The folder itself as a link: nothing behind it is read or removed. */
+    assert_int_equal(rmdir(dir.s), 0);
+    file_mkdir_p(layout_at(&q, *state, "elsewhere"), 0755, NULL);
+    snprintf(name, sizeof name, "elsewhere/%s", sha256);
+    scratch_write(*state, name, "alpha", 5);
+    assert_int_equal(symlink(q.s, dir.s), 0);
+    assert_no_blob(*state, sha256);
+    incoming_remove(*state, "blobs", sha256);
+    assert_false(file_exists(dir.s));
+    assert_true(file_exists(layout_at(&q, *state, "%s", name)));
+    manifest_free(m);
+}
+
+/* The deepest path that a manifest may name is built, read back, and can be collected again. */
+static void test_deep_paths(void **state)
+{
+    struct manifest *m = make_manifest();
+    char deep[FILE_PATH_MAX] = "";
+    const char *keep[] = {""};
+    struct err err = {0};
+
+    for (size_t i = 0; i + 3 < sizeof deep; i += 2)
+        strcpy(deep + i, "d/");
+    strcat(deep, "f");
+    assert_int_equal(path_check(deep, &err), 0);
+    take_blobs(*state, m);
+    free(m->files[N_FILES - 1].path);
+    m->files[N_FILES - 1].path = strdup(deep);
+    if (tree_build(*state, m, m->digest, NULL, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_int_equal(tree_verify(*state, m, m->digest, &err), 0);
+    tree_collect(*state, m->channel, keep, 1);
+    assert_false(tree_is_here(*state, m->channel, m->digest));
     manifest_free(m);
 }
 
@@ -210,9 +261,13 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, scratch_make, scratch_remove)
     const struct CMUnitTest tests[] = {
-        T(test_build_and_read_back),          T(test_damage_is_named_and_repaired),
-        T(test_what_is_not_the_manifests),    T(test_bad_blobs_are_refused),
-        T(test_boot_copy_has_its_own_inodes), T(test_links),
+        T(test_build_and_read_back),
+        T(test_damage_is_named_and_repaired),
+        T(test_what_is_not_the_manifests),
+        T(test_bad_blobs_are_refused),
+        T(test_deep_paths),
+        T(test_boot_copy_has_its_own_inodes),
+        T(test_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -231,6 +231,36 @@ static void test_other_bytes_are_not(void **state)
     assert_kept(w, false);
 }
 
+/* What the fetching child planted is not opened, however right the bytes behind it may be. */
+static void test_links_are_not_followed(void **state)
+{
+    struct world *w = *state;
+    const char *dir = w->agent->config.state_dir;
+    struct path p, q;
+
+    bring(w);
+    layout_at(&p, dir, "incoming/metadata/timestamp.json");
+    layout_at(&q, dir, "incoming/stamp.json");
+    assert_int_equal(rename(p.s, q.s), 0);
+    assert_int_equal(symlink("../stamp.json", p.s), 0);
+    assert_int_equal(verify(w), -ERR_TAMPERED);
+    assert_int_equal(unlink(p.s), 0);
+    assert_int_equal(mkfifo(p.s, 0600), 0);
+    assert_int_equal(verify(w), -ERR_TAMPERED);
+    assert_int_equal(unlink(p.s), 0);
+    assert_int_equal(rename(q.s, p.s), 0);
+    layout_at(&p, dir, "incoming/targets");
+    layout_at(&q, dir, "elsewhere");
+    assert_int_equal(rename(p.s, q.s), 0);
+    assert_int_equal(symlink("../elsewhere", p.s), 0);
+    assert_int_equal(verify(w), -ERR_TAMPERED);
+    assert_kept(w, false);
+    assert_int_equal(unlink(p.s), 0);
+    assert_int_equal(rename(q.s, p.s), 0);
+    assert_int_equal(verify(w), 0);
+    assert_kept(w, true);
+}
+
 static void test_a_plan_cannot_make_content(void **state)
 {
     struct world *w = *state;
@@ -320,9 +350,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_what_passes_is_kept),        T(test_other_bytes_are_not),
-        T(test_a_plan_cannot_make_content), T(test_expired_changes_nothing),
-        T(test_recalls_and_lifts),          T(test_another_repository_is_refused),
+        T(test_what_passes_is_kept),           T(test_other_bytes_are_not),
+        T(test_links_are_not_followed),        T(test_a_plan_cannot_make_content),
+        T(test_expired_changes_nothing),       T(test_recalls_and_lifts),
+        T(test_another_repository_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
