@@ -144,6 +144,10 @@ int repo_empty_plan(const struct server *s, const struct repo *r, const char *ch
 
 /* --- repo_verify.c --------------------------------------------------------------------------- */
 
+/* As now_s: nothing has expired. What was signed offline may run out at any time, in any channel;
+ * a halt, a recall and fresh timestamps must come out all the same, for the clients that can still
+ * take them. */
+#define REPO_ANY_TIME INT64_C(0)
 /* Take the image as a client would that has `base` (NULL: the first root only): refresh, find and
  * read each channel's plan and newest release. */
 int repo_verify(const struct repo *r, const struct repo_image *base, const struct repo_image *i,

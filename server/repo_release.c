@@ -32,6 +32,21 @@ static void intake_release(struct intake *in)
 
 /* --- who signed ------------------------------------------------------------------------------ */
 
+/* No client would look at the new release where anything above it has run out. */
+static int check_expiry(const struct intake *in, const struct metadata *targets, struct err *err)
+{
+    int64_t now_s = clock_wall_ms(in->server->clock) / 1000;
+    _cleanup_(metadata_free_p)
+    struct metadata *root = NULL;
+    int r = image_metadata(in->image, "root", in->image->root, TUF_ROOT, &root, err);
+
+    if (r == 0)
+        r = metadata_check_expiry(root, now_s, "root", err);
+    if (r == 0)
+        r = metadata_check_expiry(targets, now_s, "targets", err);
+    return r < 0 ? r : metadata_check_expiry(in->content, now_s, in->role, err);
+}
+
 static int check_signatures(const struct intake *in, struct err *err)
 {
     _cleanup_(metadata_free_p)
@@ -44,10 +59,7 @@ static int check_signatures(const struct intake *in, struct err *err)
     if (r == 0)
         r = envelope_verify(in->content->envelope, &keys, in->role, err);
     key_set_release(&keys);
-    if (r == 0)
-        r = metadata_check_expiry(in->content, clock_wall_ms(in->server->clock) / 1000, in->role,
-                                  err);
-    return r;
+    return r < 0 ? r : check_expiry(in, targets, err);
 }
 
 static int check_version(const struct intake *in, struct err *err)

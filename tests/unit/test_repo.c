@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "repo.h"
+#include "repo_internal.h"
 #include "rollouts.h"
 #include "site.h"
 #include "store.h"
@@ -486,6 +487,53 @@ static void test_discarded_change_leaves_nothing(void **state)
     assert_int_equal(repo_snapshot_version(site->s.repo), snapshot + 1);
 }
 
+static int stage_error(struct site *site, const char *version)
+{
+    struct site_release *r = site_release_make(site, version);
+    struct store_batch *b = store_batch_new();
+    struct repo_change *c = NULL;
+    struct err err = {0};
+    int e;
+
+    r->expires_s += 365 * INT64_C(86400);
+    site_release_sign(site, r, SITE_THRESHOLD);
+    must(repo_put_blob(site->s.repo, r->manifest->files[0].sha256, r->file, strlen(r->file), &err),
+         &err);
+    e = repo_stage_release(&site->s, SITE_CHANNEL, r->manifest_text, strlen(r->manifest_text),
+                           r->content_text, strlen(r->content_text), "releaser", b, &c, NULL, &err);
+    store_batch_free(b);
+    site_release_free(r);
+    return e;
+}
+
+/* Content, then all else that was signed offline: no new release, but a halt's plan goes out, and
+ * so do fresh timestamps, after a restart, too. */
+static void test_offline_expiry_stops_no_plan(void **state)
+{
+    struct site *site = *state;
+
+    site_publish(site, "1.0", NULL);
+    for (int i = 0; i < 2; i++) {
+        _cleanup_(plan_free_p)
+        struct plan *p = NULL;
+        struct store_batch *b = store_batch_new();
+        struct repo_change *c = NULL;
+        struct err err = {0};
+        int64_t snapshot = repo_snapshot_version(site->s.repo);
+
+        site->at.wall_ms += INT64_C(200) * 86400000;
+        must(repo_empty_plan(&site->s, site->s.repo, SITE_CHANNEL, &p, &err), &err);
+        p->tick_ms = 500;
+        must(repo_stage_plan(&site->s, p, b, &c, &err), &err);
+        must(store_commit(site->s.store, b, &err), &err);
+        repo_publish(site->s.repo, c);
+        assert_int_equal(repo_snapshot_version(site->s.repo), snapshot + 1);
+        site_close(site);
+        site_open(site);
+    }
+    assert_int_equal(stage_error(site, "2.0"), -ERR_EXPIRED);
+}
+
 /* True if something was renewed. */
 static bool renew(struct site *site)
 {
@@ -603,6 +651,7 @@ int main(void)
         TEST(test_bad_releases),
         TEST(test_staged_changes_contain_each_other),
         TEST(test_discarded_change_leaves_nothing),
+        TEST(test_offline_expiry_stops_no_plan),
         TEST(test_renewal_at_half_life),
         TEST(test_old_versions_are_dropped),
         TEST(test_blobs),
