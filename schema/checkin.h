@@ -122,7 +122,7 @@ struct answer_channel {
     char channel[CHANNEL_NAME_MAX];
     json_t *permit;   /* owned; NULL: wait */
     char wait[32];    /* slug: "nothing", "not-admitted", "paused", "halted", "budget", "pace",
-                         "old-metadata", "no-evidence" */
+                         "old-metadata", "unknown-metadata", "no-evidence" */
     int64_t retry_ms; /* ask again no earlier */
 };
 

@@ -24,6 +24,14 @@ static bool is_first_content(const struct decide_facts *f)
     return f->ready_is_baseline && !f->has_content && !f->treated;
 }
 
+/* What it verified must be what is in force here: no permit for a plan that it has not seen, none
+ * for one that nobody here has made. */
+static bool has_other_metadata(const struct decide_facts *f, enum wait *ret)
+{
+    *ret = f->snapshot_version < f->min_snapshot ? WAIT_OLD_METADATA : WAIT_UNKNOWN_METADATA;
+    return f->snapshot_version < f->min_snapshot || f->snapshot_version > f->newest_snapshot;
+}
+
 static struct decide decide_state(const struct decide_facts *f)
 {
     switch (f->state) {
@@ -51,14 +59,15 @@ static struct decide decide_state(const struct decide_facts *f)
 struct decide checkin_decide(const struct decide_facts *f)
 {
     struct decide d;
+    enum wait why;
 
     if (!f->has_ready || f->leaving || f->held)
         return wait_for(WAIT_NOTHING);
     if (f->recalled || (f->ready_is_rollout && f->cohort_halted))
         return wait_for(WAIT_HALTED);
     if (is_first_content(f)) {
-        if (f->snapshot_version < f->min_snapshot)
-            return wait_for(WAIT_OLD_METADATA);
+        if (has_other_metadata(f, &why))
+            return wait_for(why);
         return (struct decide){.kind = DECIDE_PERMIT_BASELINE};
     }
     if (!f->has_rollout || !f->ready_is_rollout)
@@ -66,8 +75,8 @@ struct decide checkin_decide(const struct decide_facts *f)
     d = decide_state(f);
     if (d.kind == DECIDE_WAIT)
         return d;
-    if (f->snapshot_version < f->min_snapshot)
-        return wait_for(WAIT_OLD_METADATA);
+    if (has_other_metadata(f, &why))
+        return wait_for(why);
     if (f->pace_wait_s > 0)
         return wait_for(WAIT_PACE);
     return d;

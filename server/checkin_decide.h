@@ -20,7 +20,8 @@
     X(BUDGET, "budget")             /* its draw is due; this tick's admissions are used up */      \
     X(PACE, "pace")                 /* the manifest's pace has not reached it */                   \
     X(OLD_METADATA, "old-metadata") /* it must see a newer plan first */                           \
-    X(NO_EVIDENCE, "no-evidence")   /* the rollout has no row for its platform */
+    X(UNKNOWN_METADATA, "unknown-metadata") /* it verified some that is not published here */      \
+    X(NO_EVIDENCE, "no-evidence")           /* the rollout has no row for its platform */
 
 enum wait {
 #define X(name, text) WAIT_##name,
@@ -43,8 +44,8 @@ struct decide_facts {
     bool has_rollout, ready_is_rollout;
     enum rollout_state state;
     bool cohort_halted, recalled;
-    bool has_row; /* the rollout has a cohort for it */
-    int64_t min_snapshot;
+    bool has_row;                          /* the rollout has a cohort for it */
+    int64_t min_snapshot, newest_snapshot; /* the plan it must have seen; what is published */
     /* the device's arm */
     bool treated, open_exposure; /* open: granted, and nothing came of it yet */
     bool below;                  /* draw at or below its threshold */

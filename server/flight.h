@@ -109,6 +109,7 @@ struct hearing {
     const struct checkin_channel *channel; /* NULL: it says nothing of this channel */
     const bool *fresh;                     /* per event: not seen before */
     bool leaving;                          /* says goodbye */
+    int64_t newest_snapshot;               /* published here */
     int64_t wall_ms;
 };
 

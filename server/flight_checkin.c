@@ -241,6 +241,7 @@ struct decide flight_ask(const struct channel *ch, const struct arm *m, const st
                              .held = cc->hold[0],
                              .has_content = cc->running[0],
                              .snapshot_version = cc->snapshot_version,
+                             .newest_snapshot = h->newest_snapshot,
                              .pace_wait_s = cc->pace_wait_s,
                              .has_rollout = f && m};
 

@@ -14,6 +14,7 @@ static struct decide_facts admitted(void)
                                  .state = ROLLOUT_RUNNING,
                                  .has_row = true,
                                  .min_snapshot = 7,
+                                 .newest_snapshot = 8,
                                  .below = true,
                                  .allowance = true};
 }
@@ -45,6 +46,7 @@ static void one_reason_each(void **state)
     CASE(WAIT_BUDGET, f.allowance = false);
     CASE(WAIT_PACE, f.pace_wait_s = 1);
     CASE(WAIT_OLD_METADATA, f.snapshot_version = 6);
+    CASE(WAIT_UNKNOWN_METADATA, f.snapshot_version = 9);
     CASE(WAIT_PAUSED, f.state = ROLLOUT_PAUSED);
     CASE(WAIT_HALTED, f.state = ROLLOUT_HALTED);
     CASE(WAIT_HALTED, f.state = ROLLOUT_SUPERSEDED);
@@ -105,6 +107,8 @@ static void first_content(void **state)
     f.ready_is_baseline = true;
     f.min_snapshot = 0;
     assert_int_equal(checkin_decide(&f).kind, DECIDE_PERMIT_BASELINE);
+    f.snapshot_version = 9;
+    waits(&f, WAIT_UNKNOWN_METADATA);
     f.has_content = true; /* the baseline is no way around the gate */
     waits(&f, WAIT_NOTHING);
 }
