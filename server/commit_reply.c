@@ -68,7 +68,10 @@ void commit_reply(struct request *rq, struct store_batch *batch, struct repo_cha
 
 int commit_possible(const struct server *s, struct err *err)
 {
-    if (atomic_load(&s->degraded))
-        return err_set(err, ERR_UNAVAILABLE, "the store failed; it is being read again");
-    return 0;
+    int r;
+
+    if (!atomic_load(&s->degraded))
+        return 0;
+    r = store_failure(s->store, err);
+    return r < 0 ? r : err_set(err, ERR_UNAVAILABLE, "the store failed; it is being read again");
 }

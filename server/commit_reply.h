@@ -17,7 +17,8 @@ struct store_batch;
 void commit_reply(struct request *rq, struct store_batch *batch, struct repo_change *change,
                   int status, json_t *answer);
 
-/* Fails with ERR_UNAVAILABLE while memory is read again after a failed commit. */
+/* Fails while commits do, as they do (ERR_FULL: the disk), and with ERR_UNAVAILABLE while memory is
+ * read again after them. */
 int commit_possible(const struct server *s, struct err *err);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "commit_reply.h"
 #include "flight.h"
 #include "handlers.h"
 #include "http.h"
@@ -327,6 +328,7 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
                               .channel = cc,
                               .fresh = h->fresh,
                               .leaving = is_leaving(h),
+                              .newest_snapshot = repo_snapshot_version(s->repo),
                               .wall_ms = clock_wall_ms(s->clock)};
     struct decide decide = {.kind = DECIDE_WAIT, .wait = WAIT_NOTHING};
     bool changed = false;
@@ -441,10 +443,10 @@ static int record(struct server *s, struct device *d, struct heard *h, struct er
 static int hear(struct server *s, struct heard *h, struct err *err)
 {
     struct device *d;
-    int r;
+    int r = commit_possible(s, err);
 
-    if (atomic_load(&s->degraded))
-        return err_set(err, ERR_UNAVAILABLE, "the store failed; it is being read again");
+    if (r < 0)
+        return r;
     d = fleet_find(s->fleet, h->checkin->device);
     if (!d)
         return err_set(err, ERR_UNKNOWN_DEVICE, "device %s is not enrolled here",

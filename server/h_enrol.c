@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "commit_reply.h"
 #include "fleet.h"
 #include "handlers.h"
 #include "http.h"
@@ -94,10 +95,10 @@ static int enrol(struct server *s, const struct enrol_request *q, const char *to
     struct store_batch *b;
     struct device *d;
     char proof[65];
-    int r = 0;
+    int r = commit_possible(s, err);
 
-    if (atomic_load(&s->degraded))
-        return err_set(err, ERR_UNAVAILABLE, "the store failed; it is being read again");
+    if (r < 0)
+        return r;
     b = store_batch_new();
     if (!b)
         return err_set(err, ERR_NOMEM, "no memory to enrol");

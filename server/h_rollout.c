@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/jsonx.h"
+#include "commit_reply.h"
 #include "handlers.h"
 #include "http.h"
 #include "manifest.h"
@@ -81,8 +82,7 @@ static void act(struct request *rq, int done_status,
 
     if (r == 0) {
         pthread_mutex_lock(&s->site);
-        if (atomic_load(&s->degraded))
-            r = err_set(&err, ERR_UNAVAILABLE, "the store failed; it is being read again");
+        r = commit_possible(s, &err);
         if (r == 0)
             r = what(s, &a, &waiting, &err);
         if (r == 0 && !waiting)

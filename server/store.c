@@ -338,6 +338,17 @@ bool store_failed(struct store *s)
     return failed;
 }
 
+int store_failure(struct store *s, struct err *err)
+{
+    int r = 0;
+
+    pthread_mutex_lock(&s->lock);
+    if (s->failed)
+        r = err_set(err, s->failure.code, "%s", s->failure.msg);
+    pthread_mutex_unlock(&s->lock);
+    return r;
+}
+
 int store_recover(struct store *s, struct err *err)
 {
     int r = 0;

@@ -190,6 +190,8 @@ void store_close(struct store *s); /* commits what is queued */
 /* True while commits fail. Try again: 0 when the store works; the caller reads memory again first.
  */
 bool store_failed(struct store *s);
+/* 0, or why they fail. */
+int store_failure(struct store *s, struct err *err);
 int store_recover(struct store *s, struct err *err);
 
 /* Counts since the start, for metrics. */
