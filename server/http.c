@@ -240,7 +240,8 @@ static int resolve(const char *listen_on, struct addrinfo **ret, struct err *err
     size_t n = colon ? (size_t)(colon - listen_on) : 0;
     int e;
 
-    if (n == 0 || n >= sizeof host || !colon[1])
+    /* getaddrinfo cuts a larger number to 16 bits */
+    if (n == 0 || n >= sizeof host || !colon[1] || strtoul(colon + 1, NULL, 10) > UINT16_MAX)
         return err_set(err, ERR_INVALID, "listen '%.100s' is not ADDRESS:PORT", listen_on);
     if (listen_on[0] == '[' && listen_on[n - 1] == ']')
         snprintf(host, sizeof host, "%.*s", (int)n - 2, listen_on + 1);

@@ -232,6 +232,28 @@ static int too_large(const struct exchange *x, struct err *err)
     return err_set(err, ERR_TOO_LARGE, "the body is longer than %zu bytes", cap);
 }
 
+static enum MHD_Result count_framing(void *cls, enum MHD_ValueKind kind, const char *name,
+                                     const char *value)
+{
+    int *n = cls;
+
+    (void)kind;
+    (void)value;
+    *n += strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0 ||
+          strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0;
+    return MHD_YES;
+}
+
+/* Where a body ends must be said once: a proxy in front that believes the other word would take a
+ * part of this body for the next request (RFC 9112, 6.3). */
+static int check_framing(const struct exchange *x, struct err *err)
+{
+    int n = 0;
+
+    MHD_get_connection_values(x->conn, MHD_HEADER_KIND, count_framing, &n);
+    return n > 1 ? err_set(err, ERR_INVALID, "the body's length is given in two ways") : 0;
+}
+
 static int check_announced(const struct exchange *x, struct err *err)
 {
     const char *text = request_header(&x->rq, MHD_HTTP_HEADER_CONTENT_LENGTH);
@@ -248,7 +270,9 @@ int exchange_begin(struct exchange *x, const char *method, struct err *err)
     x->rq.secure = has_tls(x) || from_loopback(x);
     if (x->path[0] != '/' || strlen(x->path) > PATH_BYTES_MAX)
         return err_set(err, ERR_INVALID, "the request's target is not a path");
-    r = find_route(x, err);
+    r = check_framing(x, err);
+    if (r == 0)
+        r = find_route(x, err);
     if (r == 0)
         r = authorise(x, err);
     if (r == 0)

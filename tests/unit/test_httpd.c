@@ -254,6 +254,16 @@ static void test_bodies(void **state)
           "200", "\"body\":\"abc\"");
 }
 
+static void test_two_lengths(void **state)
+{
+    struct site *s = *state;
+
+    check(ask(s, "POST", "/open/a", "Content-Length: 4\r\n", "hello"), "400", "two ways");
+    check(ask(s, "POST", "/open/a", "Content-Length: 5\r\n", "hello"), "400", "two ways");
+    check(ask(s, "POST", "/open/a", "transfer-encoding: chunked\r\n", "0\r\n\r\n"), "400",
+          "two ways");
+}
+
 static void test_chunked_past_the_cap(void **state)
 {
     struct site *s = *state;
@@ -385,6 +395,8 @@ static void test_refuses_plain_http_beyond_loopback(void **state)
     assert_non_null(strstr(err.remedy, "tls_cert"));
     s->s.config.listen = (char[]){"nonsense"};
     assert_int_equal(http_start(&s->s, &h, &err), -ERR_INVALID);
+    s->s.config.listen = (char[]){"127.0.0.1:65536"};
+    assert_int_equal(http_start(&s->s, &h, &err), -ERR_INVALID);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -394,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_routes),
         TEST(test_bodies),
+        TEST(test_two_lengths),
         TEST(test_chunked_past_the_cap),
         TEST(test_chunked_without_end),
         TEST(test_roles),
