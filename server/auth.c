@@ -252,12 +252,18 @@ static int insert_operator(struct server *s, const struct operator_entry *e,
     return r;
 }
 
+/* Actors of the audit log, and whoever came without a token. */
+static const char *const not_people[] = {"anonymous", "gate", "server"};
+
 static int check_operator(const char *name, enum role role, struct err *err)
 {
     int r = text_word_check(name, err);
 
     if (r == 0 && strlen(name) >= OPERATOR_NAME_MAX)
         r = err_set(err, ERR_INVALID, "longer than %d bytes", OPERATOR_NAME_MAX - 1);
+    for (size_t i = 0; r == 0 && i < sizeof not_people / sizeof *not_people; i++)
+        if (strcmp(name, not_people[i]) == 0)
+            r = err_set(err, ERR_INVALID, "the audit log calls something else so");
     if (r == 0 && role < ROLE_VIEWER)
         r = err_set(err, ERR_INVALID, "'%s' is not a role of operators", role_name(role));
     return err_context(err, r, "operator '%.60s'", name);

@@ -66,6 +66,7 @@ static void test_new_operator_stays(void **state)
     assert_int_equal(auth_add_operator(&site->s, "ann", ROLE_ADMIN, other, b, &err), -ERR_EXISTS);
     assert_int_equal(auth_add_operator(&site->s, "a b", ROLE_ADMIN, other, b, &err), -ERR_INVALID);
     assert_int_equal(auth_add_operator(&site->s, "dev", ROLE_DEVICE, other, b, &err), -ERR_INVALID);
+    assert_int_equal(auth_add_operator(&site->s, "gate", ROLE_ADMIN, other, b, &err), -ERR_INVALID);
     assert_int_equal(store_commit(site->s.store, b, &err), 0);
     site_close(site);
     site_open(site);
