@@ -14,6 +14,9 @@
 #include "tree.h"
 #include "trust.h"
 
+#define UNKNOWN_MS                                                                                 \
+    3600000 /* at most, between check-ins of a device that the server does not know */
+
 static const char *const step_names[] = {
 #define X(name, text) text,
     CYCLE_STEPS(X)
@@ -98,6 +101,20 @@ static bool is_fresh(const struct cycle *c, const struct state *s)
     return c->verified && s->expires_s > clock_wall_ms(c->agent->clock) / 1000;
 }
 
+/* A server that was restored from a backup may know this device again: it is asked, but seldom.
+ * After a fork only enrolment helps. */
+static bool may_check_in(struct cycle *c, const struct state *s)
+{
+    int64_t now = clock_boot_ms(c->agent->clock);
+
+    if (!s->dead_identity[0])
+        return true;
+    if (strcmp(s->dead_identity, err_slug(ERR_UNKNOWN_DEVICE)) != 0 || now < c->unknown_ms)
+        return false;
+    c->unknown_ms = now + UNKNOWN_MS / 2 + schedule_jitter(UNKNOWN_MS / 2, rand_u64());
+    return true;
+}
+
 static void begin_checkin(struct cycle *c)
 {
     _cleanup_(free_p)
@@ -109,8 +126,8 @@ static void begin_checkin(struct cycle *c)
 
     for (size_t i = 0; i < CHECKIN_MAX_CHANNELS; i++)
         holds[i] = c->holds[i];
-    if (r == 0 && s->dead_identity[0]) {
-        err_set(&err, err_from_slug(s->dead_identity), "check-ins have ended: the server said '%s'",
+    if (r == 0 && !may_check_in(c, s)) {
+        err_set(&err, err_from_slug(s->dead_identity), "no check-in: the server said '%s'",
                 s->dead_identity);
         c->step = CYCLE_IDLE;
         cycle_fail(c, &err);

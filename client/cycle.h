@@ -43,7 +43,8 @@ struct cycle {
     /* the last answer, for the schedule */
     int64_t next_ms, retry_after_ms;
     int failures;
-    int rejected;         /* check-ins in a row that the server could not read */
+    int64_t unknown_ms; /* boot clock: a server that did not know this device is not asked before */
+    int rejected;       /* check-ins in a row that the server could not read */
     struct err first_err; /* of this cycle; code 0: none */
     struct err told_err;  /* the last one that was logged: once is enough */
     bool was_permitted;

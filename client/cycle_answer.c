@@ -150,6 +150,27 @@ static void obey(struct cycle *c, const struct checkin_answer *an)
     c->next_ms = an->next_ms > ask_again_ms ? an->next_ms : ask_again_ms;
 }
 
+static int note_alive(struct state *s, void *ctx, struct err *err)
+{
+    (void)ctx;
+    (void)err;
+    s->dead_identity[0] = '\0';
+    return 0;
+}
+
+/* The server knows this device after all. */
+static void revive_identity(struct cycle *c)
+{
+    _cleanup_(free_p)
+    struct state *s = NULL;
+    struct err err = {0};
+
+    if (state_load(&c->agent->place, &s, NULL) < 0 || !s->dead_identity[0])
+        return;
+    if (state_update(&c->agent->place, note_alive, NULL, &err) < 0)
+        cycle_fail(c, &err);
+}
+
 static void take_answer(struct cycle *c, const struct exchange_answer *an)
 {
     _cleanup_(checkin_answer_free_p)
@@ -164,6 +185,7 @@ static void take_answer(struct cycle *c, const struct exchange_answer *an)
         return;
     }
     c->failures = c->rejected = 0;
+    revive_identity(c);
     obey(c, answer);
 }
 
@@ -174,7 +196,8 @@ static int note_dead(struct state *s, void *ctx, struct err *err)
     return 0;
 }
 
-/* The identity is of no use any more: no check-in until the device is enrolled again. */
+/* The identity is of no use: check-ins end (or, where it is only unknown, become rare) until the
+ * device is enrolled again. */
 static void end_identity(struct cycle *c, const char *slug)
 {
     struct err err = {0};

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 
 #define EXIT_NOT_THE_CONTENT 75
+#define STRAYS_MAX           65536
 #define DRAIN_MS             200 /* for what a leader left in the pipe */
 #define CONFINED_FILES       4096
 #define CONFINED_FILE_BYTES  (INT64_C(1) << 30)
@@ -167,6 +168,31 @@ static void judge(const struct hook *h, bool in_time, int status, struct hook_re
         snprintf(ret->cause, sizeof ret->cause, "%s-exit-%d", h->kind, code);
 }
 
+/* The first child of this process, as /proc lists them; 0: none, or nobody can tell. */
+static pid_t first_child(void)
+{
+    char name[64];
+    _cleanup_(fclose_p)
+    FILE *f = NULL;
+    int pid;
+
+    snprintf(name, sizeof name, "/proc/self/task/%d/children", (int)getpid());
+    f = fopen(name, "re");
+    return f && fscanf(f, "%d", &pid) == 1 ? pid : 0;
+}
+
+/* Descendants that left the group: with their parents gone they have come to this process. */
+static void end_strays(void)
+{
+    pid_t pid;
+
+    for (int i = 0; i < STRAYS_MAX && (pid = first_child()) > 0; i++) {
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+}
+
 static int start(const struct hook *h, int *ret_out, pid_t *ret_pid, struct err *err)
 {
     struct environment e;
@@ -199,8 +225,10 @@ int hook_run(const struct hook *h, struct hook_result *ret, struct err *err)
     size_t len = 0;
     int status = 0;
     pid_t pid;
-    int r = start(h, &out, &pid, err);
+    int r;
 
+    prctl(PR_SET_CHILD_SUBREAPER, h->confined ? 1L : 0L);
+    r = start(h, &out, &pid, err);
     if (r < 0)
         return r;
     memset(ret, 0, sizeof *ret);
@@ -213,6 +241,8 @@ int hook_run(const struct hook *h, struct hook_result *ret, struct err *err)
     }
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
+    if (h->confined)
+        end_strays();
     drain(out, ret, &len);
     if (pidfd < 0)
         return err_set(err, ERR_IO, "watch the %s hook: no pidfd", h->kind);

@@ -19,8 +19,9 @@ struct hook {
     const char *kind; /* "preflight", "activate", "health": begins the cause */
     const char *command;
     int64_t deadline_ms;
-    /* Checkers run confined: resource limits, and nothing of theirs outlives them. An activate hook
-     * may start the consumer, which must inherit no limits and live on. */
+    /* Checkers run confined: resource limits, and nothing of theirs outlives them, not even what
+     * made itself a daemon: the caller must have no other children. An activate hook may start the
+     * consumer, which must inherit no limits and live on. */
     bool confined;
     const char *channel, *version, *digest, *dir;
 };

@@ -1,10 +1,14 @@
 /* hook: what a command's end means, and that none outlives its deadline. */
 #include "cmocka_all.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "hook.h"
 #include "scratch.h"
 
@@ -104,6 +108,28 @@ static void test_leader_gone_child_keeps_the_pipe(void **state)
     assert_string_equal(r.output, "before\n");
 }
 
+/* A daemon, in a session of its own and with nothing open, does not outlive a confined hook. */
+static void test_daemons_end_too(void **state)
+{
+    char command[600], path[300];
+    struct hook_result r;
+    struct buf b;
+
+    snprintf(command, sizeof command,
+             "setsid sh -c 'echo $$ >%s/pid; exec sleep 600' >/dev/null 2>&1 & "
+             "while ! test -s %s/pid; do sleep 0.01; done",
+             (char *)*state, (char *)*state);
+    r = run(command, 20000);
+    assert_true(r.good);
+    snprintf(path, sizeof path, "%s/pid", (char *)*state);
+    buf_init(&b, 64);
+    assert_int_equal(file_read(path, &b, NULL), 0);
+    assert_true(atoi(b.data) > 1);
+    assert_int_equal(kill(atoi(b.data), 0), -1);
+    assert_int_equal(errno, ESRCH);
+    buf_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_output_is_capped_and_both_streams),
         cmocka_unit_test_setup_teardown(test_deadline_kills_the_group, scratch_make,
                                         scratch_remove),
+        cmocka_unit_test_setup_teardown(test_daemons_end_too, scratch_make, scratch_remove),
         cmocka_unit_test(test_leader_gone_child_keeps_the_pipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
