@@ -43,7 +43,7 @@ int blob_take(const char *state_dir, const char *sha256, int64_t length, struct 
         return in;
     layout_at(&temporary, dir.s, ".new-%s", sha256);
     unlink(temporary.s);
-    r = copy_verified_fd(in, temporary.s, 0444, sha256, length, err);
+    r = copy_verified_fd(in, from, temporary.s, 0444, sha256, length, err);
     if (r == 0 && rename(temporary.s, blob_at(&p, state_dir, sha256)) < 0)
         r = err_errno(err, errno, "rename to '%s'", p.s);
     return r == 0 ? file_fsync_parent(p.s, err) : r;

@@ -83,8 +83,8 @@ static int pass(int in, int out, const char *what, const char *sha256, int64_t l
     return 0;
 }
 
-int copy_verified_fd(int in, const char *to, mode_t mode, const char *sha256, int64_t length,
-                     struct err *err)
+int copy_verified_fd(int in, const char *what, const char *to, mode_t mode, const char *sha256,
+                     int64_t length, struct err *err)
 {
     _cleanup_(close_p)
     int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -92,7 +92,7 @@ int copy_verified_fd(int in, const char *to, mode_t mode, const char *sha256, in
 
     if (out < 0)
         return err_errno(err, errno, "create '%s'", to);
-    r = pass(in, out, to, sha256, length, err);
+    r = pass(in, out, what, sha256, length, err);
     if (r == 0 && (fchmod(out, mode) < 0 || fsync(out) < 0))
         r = err_errno(err, errno, "fsync '%s'", to);
     if (r < 0)
@@ -107,7 +107,7 @@ int copy_verified(const char *from, const char *to, mode_t mode, const char *sha
     _cleanup_(close_p)
     int in = open_regular(from, &st, err);
 
-    return in < 0 ? in : copy_verified_fd(in, to, mode, sha256, length, err);
+    return in < 0 ? in : copy_verified_fd(in, from, to, mode, sha256, length, err);
 }
 
 int copy_check(const char *path, mode_t mode, const char *sha256, int64_t length, struct err *err)

@@ -13,9 +13,9 @@
 int copy_verified(const char *from, const char *to, mode_t mode, const char *sha256, int64_t length,
                   struct err *err);
 
-/* The same from an open file; `in` stays the caller's. */
-int copy_verified_fd(int in, const char *to, mode_t mode, const char *sha256, int64_t length,
-                     struct err *err);
+/* The same from an open file, which errors call `what`; `in` stays the caller's. */
+int copy_verified_fd(int in, const char *what, const char *to, mode_t mode, const char *sha256,
+                     int64_t length, struct err *err);
 
 /* Read it through. ERR_TAMPERED (also where it is missing, no file, or has another mode). */
 int copy_check(const char *path, mode_t mode, const char *sha256, int64_t length, struct err *err);

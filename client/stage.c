@@ -173,14 +173,28 @@ static void collect(const struct agent *a, const char *channel, const struct man
     file_remove_tree(layout_at(&p, a->config.state_dir, LAYOUT_INCOMING "/blobs"), NULL);
 }
 
+/* All of them even where one is bad: what is bad goes at once, not one file with each pass. */
+static int take_all(const struct agent *a, const struct manifest *m, struct err *err)
+{
+    int first = 0;
+
+    for (size_t i = 0; i < m->n_files && (first == 0 || first == -ERR_TAMPERED); i++) {
+        int r = take_in(a, &m->files[i], first == 0 ? err : NULL);
+
+        if (r < 0 && first == 0)
+            first = r;
+    }
+    return first;
+}
+
 int stage_build(const struct agent *a, const char *channel, const char *digest, struct err *err)
 {
     _cleanup_(manifest_free_p)
     struct manifest *m = NULL;
     int r = tree_manifest(a->config.state_dir, channel, digest, &m, err);
 
-    for (size_t i = 0; r == 0 && i < m->n_files; i++)
-        r = take_in(a, &m->files[i], err);
+    if (r == 0)
+        r = take_all(a, m, err);
     if (r == 0)
         r = tree_build(a->config.state_dir, m, digest, NULL, err);
     if (r == 0)
