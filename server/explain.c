@@ -107,8 +107,9 @@ int rollouts_explain(struct server *s, const char *channel, json_t **ret, struct
     ch = rollouts_channel(s->rollouts, channel);
     say_standing(lines, ch->flight);
     for (int i = 0; i < ch->flight->last.n_reasons; i++)
-        say(lines, "%s: %s", verdict_name(ch->flight->last.reasons[i].verdict),
-            ch->flight->last.reasons[i].text);
+        if (!strstr(ch->flight->last.stands, ch->flight->last.reasons[i].text))
+            say(lines, "%s: %s", verdict_name(ch->flight->last.reasons[i].verdict),
+                ch->flight->last.reasons[i].text);
     say_arms(lines, status);
     say_scope(lines, ch->flight);
     say_state(lines, ch);

@@ -111,13 +111,16 @@ static void print_evidence(const json_t *reasons)
         return;
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
     json_array_foreach (reasons, i, o) {
-        char log_e[32], threshold[32];
+        const char *metric = status_text(o, "metric");
+        char log_e[32] = "-", threshold[32] = "-";
 
-        snprintf(log_e, sizeof log_e, "%.2f", json_number_value(json_object_get(o, "log_e")));
-        snprintf(threshold, sizeof threshold, "%.2f",
-                 json_number_value(json_object_get(o, "threshold")));
+        if (metric[0]) /* direct evidence is counted, not weighed */
+            snprintf(log_e, sizeof log_e, "%.2f", json_number_value(json_object_get(o, "log_e")));
+        if (metric[0])
+            snprintf(threshold, sizeof threshold, "%.2f",
+                     json_number_value(json_object_get(o, "threshold")));
         table_text(&t, status_text(o, "scope"));
-        table_text(&t, status_text(o, "metric"));
+        table_text(&t, metric[0] ? metric : "direct");
         table_text(&t, status_text(o, "verdict"));
         table_text(&t, log_e);
         table_text(&t, threshold);

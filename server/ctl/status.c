@@ -133,7 +133,7 @@ static void print_cohorts(const json_t *list, FILE *out)
 {
     static const struct table_column columns[] = {
         {"COHORT", false}, {"SIZE", true},   {"READY", true}, {"ADMITTED", true},
-        {"HEALTHY", true}, {"DIRECT", true}, {"", false},
+        {"HEALTHY", true}, {"FAILED", true}, {"", false},
     };
     struct table t;
     size_t i;
@@ -167,7 +167,8 @@ static void print_reasons(const json_t *reasons, const char *stands, FILE *out)
         if (strcmp(status_text(o, "text"), stands) == 0)
             continue;
         fprintf(out, "  - %s", table_safe(status_text(o, "verdict"), safe, sizeof safe));
-        fprintf(out, " %s", table_safe(status_text(o, "scope"), safe, sizeof safe));
+        if (!strstr(status_text(o, "text"), status_text(o, "scope")))
+            fprintf(out, " %s", table_safe(status_text(o, "scope"), safe, sizeof safe));
         fprintf(out, ": %s\n", table_safe(status_text(o, "text"), safe, sizeof safe));
     }
 }

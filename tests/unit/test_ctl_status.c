@@ -50,7 +50,7 @@ static void test_whole(void **state)
                         "  PREFLIGHT FAILED  CRASHED  ROLLED BACK  SILENT  RECALLED\n"
                         "                 0        2            3       1         5\n"
                         "\n"
-                        "  COHORT             SIZE  READY  ADMITTED  HEALTHY  DIRECT\n"
+                        "  COHORT             SIZE  READY  ADMITTED  HEALTHY  FAILED\n"
                         "  linux-debian-12  60,000    700         5        2       3  halted\n"
                         "  linux-rhel-9     40,000    500         4        2       0\n"
                         "\n"
