@@ -153,6 +153,17 @@ void config_dump(FILE *out, const struct config *c)
     }
 }
 
+json_t *config_json(const struct config *c)
+{
+    json_t *o = conf_json(rows, c, ""), *channels = json_object();
+
+    for (size_t i = 0; i < c->n_channels; i++)
+        json_object_set_new(channels, c->channels[i].name,
+                            conf_json(rows, &c->channels[i], "channel"));
+    json_object_set_new(o, "channels", channels);
+    return o;
+}
+
 const struct config_channel *config_channel(const struct config *c, const char *name)
 {
     for (size_t i = 0; i < c->n_channels; i++)

@@ -36,6 +36,7 @@ struct config {
 int config_read(const char *path, struct config *ret, struct err *err);
 void config_release(struct config *c);
 void config_dump(FILE *out, const struct config *c);
+json_t *config_json(const struct config *c);
 
 const struct config_channel *config_channel(const struct config *c, const char *name);
 /* The longest preflight deadline, in whole seconds: for the permit's life. */

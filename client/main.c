@@ -81,10 +81,14 @@ int verb_channel(const struct cli *cli, const struct agent *a, const struct conf
 int verb_check_config(struct cli *cli, struct err *err)
 {
     struct config c = {0};
+    json_auto_t *o = NULL;
     int r = config_read(cli_get(cli, "config"), &c, err);
 
-    if (r == 0 && !cli_result(cli, NULL))
-        config_dump(stdout, &c);
+    if (r == 0) {
+        o = config_json(&c);
+        if (!cli_result(cli, o))
+            config_dump(stdout, &c);
+    }
     config_release(&c);
     return r;
 }

@@ -284,8 +284,10 @@ static int open_socket(const struct config *c, int *ret_fd, struct err *err)
     if (fd < 0)
         return err_errno(err, errno, "socket");
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0)
-        return err_errno(err, errno, "listen on '%.100s'", c->listen);
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen) < 0 || listen(fd, SOMAXCONN) < 0) {
+        err_errno(err, errno, "listen on '%.100s'", c->listen);
+        return err_remedy(err, "free that address, or name another with 'listen'");
+    }
     *ret_fd = take_fd(&fd);
     return 0;
 }

@@ -1,8 +1,10 @@
 /* life: see life.h. */
 #include "life.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audit.h"
 #include "auth.h"
@@ -56,10 +58,15 @@ static int import_operators(struct server *s, struct err *err)
     return store_commit(s->store, b, err);
 }
 
-/* Written once it listens; whoever waits for the file must not find an old one before. */
+/* Written once it listens; whoever waits for the file must not find an old one before. The store is
+ * open by then: before that it may be the file of another process, which has the store. */
 static int forget_port(const struct server *s, struct err *err)
 {
-    return s->config.port_file ? file_remove_tree(s->config.port_file, err) : 0;
+    const char *path = s->config.port_file;
+
+    if (path && unlink(path) < 0 && errno != ENOENT)
+        return err_errno(err, errno, "remove '%s'", path);
+    return 0;
 }
 
 static int tell_port(const struct server *s, struct err *err)
@@ -74,12 +81,12 @@ static int tell_port(const struct server *s, struct err *err)
 
 static int start_all(struct server *s, struct err *err)
 {
-    int r = forget_port(s, err);
+    int r = open_store(s, err);
 
     if (r == 0)
-        r = read_master(s, err);
+        r = forget_port(s, err);
     if (r == 0)
-        r = open_store(s, err);
+        r = read_master(s, err);
     if (r == 0)
         r = audit_open(s, &s->audit, err);
     if (r == 0)

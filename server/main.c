@@ -59,10 +59,14 @@ static int run(struct cli *cli, struct err *err)
     struct server s = {.clock = clock_system()};
     int r = config_load(cli_get(cli, "config"), &s.config, err);
 
-    if (r == 0 && cli_has(cli, "check-config"))
-        conf_dump(stdout, config_rows, &s.config, "");
-    else if (r == 0)
+    if (r == 0 && cli_has(cli, "check-config")) {
+        json_auto_t *o = conf_json(config_rows, &s.config, "");
+
+        if (!cli_result(cli, o))
+            conf_dump(stdout, config_rows, &s.config, "");
+    } else if (r == 0) {
         r = serve(&s, err);
+    }
     config_release(&s.config);
     return r;
 }

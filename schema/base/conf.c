@@ -432,6 +432,38 @@ static void dump_value(FILE *out, const struct conf_row *row, const void *target
     }
 }
 
+static json_t *value_json(const struct conf_row *row, const void *target)
+{
+    const void *field = (const char *)target + row->offset;
+    const char *s;
+    int64_t ms;
+
+    switch (row->type) {
+    case CONF_STRING:
+    case CONF_PATH:
+        s = *(char *const *)field;
+        return s ? json_string(s) : json_null();
+    case CONF_INT:
+        return json_integer(*(const int64_t *)field);
+    case CONF_BOOL:
+        return json_boolean(*(const bool *)field);
+    case CONF_SECONDS:
+        ms = *(const int64_t *)field;
+        return ms % 1000 ? json_real((double)ms / 1000) : json_integer(ms / 1000);
+    }
+    return NULL;
+}
+
+json_t *conf_json(const struct conf_row *rows, const void *target, const char *section)
+{
+    json_t *o = json_object();
+
+    for (const struct conf_row *row = rows; row->key; row++)
+        if (strcmp(row->section, section) == 0)
+            json_object_set_new(o, row->key, value_json(row, target));
+    return o;
+}
+
 void conf_dump(FILE *out, const struct conf_row *rows, const void *target, const char *section)
 {
     for (const struct conf_row *row = rows; row->key; row++) {

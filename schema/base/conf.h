@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <jansson.h>
+
 #include "base/err.h"
 
 enum conf_type {
@@ -46,6 +48,9 @@ int conf_read(const char *path, const struct conf_row *rows, void *target,
 
 /* What is in force, with each row's sentence as comment (top section's rows). */
 void conf_dump(FILE *out, const struct conf_row *rows, const void *target, const char *section);
+
+/* The same as an object: seconds as numbers, strings that are not set as null. */
+json_t *conf_json(const struct conf_row *rows, const void *target, const char *section);
 
 /* Free the strings of one struct (rows of `section`). */
 void conf_release(const struct conf_row *rows, void *target, const char *section);

@@ -190,6 +190,7 @@ static void test_dump_reads_back(void **state)
     char *text = NULL;
     size_t len = 0;
     struct top t, again;
+    json_auto_t *o = NULL;
     FILE *out;
 
     (void)state;
@@ -205,6 +206,11 @@ static void test_dump_reads_back(void **state)
     assert_null(again.note);
     assert_int_equal(again.tick_ms, 250);
     assert_true(again.loud);
+    o = conf_json(rows, &t, "");
+    assert_string_equal(json_string_value(json_object_get(o, "listen")), "[::1]:80");
+    assert_true(json_real_value(json_object_get(o, "tick")) == 0.25);
+    assert_true(json_is_true(json_object_get(o, "loud")));
+    assert_true(json_is_null(json_object_get(o, "note")));
     top_release(&t);
     top_release(&again);
     free(text);

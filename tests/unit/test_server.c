@@ -117,6 +117,19 @@ static void test_port_file(void **state)
     assert_int_equal(ask(run, "GET", "/repo/metadata/..%2F..%2Fx", NULL, NULL, NULL), 404);
 }
 
+/* The port file is of the process that has the store; a second one is turned away and leaves it. */
+static void test_second_process(void **state)
+{
+    struct running *run = *state;
+    struct server second = {.clock = run->site->s.clock, .config = run->site->s.config};
+    struct metrics metrics = {0};
+    struct err err = {0};
+
+    assert_int_equal(server_start(&second, &metrics, &err), -ERR_CONFLICT);
+    assert_true(file_exists(run->site->s.config.port_file));
+    assert_int_equal(ask(run, "GET", "/healthz", NULL, NULL, NULL), 200);
+}
+
 static void test_failed_start_leaves_nothing(void **state)
 {
     struct running *run = *state;
@@ -376,9 +389,13 @@ static void test_full_disk_and_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_port_file),          TEST(test_failed_start_leaves_nothing),
-        TEST(test_least_roles),        TEST(test_publish),
-        TEST(test_tokens_and_audit),   TEST(test_tls),
+        TEST(test_port_file),
+        TEST(test_second_process),
+        TEST(test_failed_start_leaves_nothing),
+        TEST(test_least_roles),
+        TEST(test_publish),
+        TEST(test_tokens_and_audit),
+        TEST(test_tls),
         TEST(test_full_disk_and_back),
     };
 
