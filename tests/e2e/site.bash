@@ -9,7 +9,8 @@ fb() {
     "$FIREBREAK_BIN/firebreak" --server "$url" --token-file "$site/operators/$who.token" "$@"
 }
 
-# make_site [KEY=VALUE...]: keys and configuration; further settings of firebreakd.conf
+# make_site [KEY=VALUE...]: keys and configuration; further settings of firebreakd.conf. Policies: demo, and
+# quick with half its ticks.
 make_site() {
     local setting
     (umask 077 && echo "correct horse battery" >"$WORK/passphrase")
@@ -21,9 +22,10 @@ make_site() {
     done
     echo '[{"after_s": 0, "share_ppm": 1000000}]' >"$WORK/pace.json"
     policy demo
+    policy quick '.fast_tick_s = 0.5 | .tick_s = 0.5'
 }
 
-# policy NAME [JQ]: a copy of the demonstration's policy with short ticks, changed by a jq filter
+# policy NAME [JQ]: a copy of the demonstration's policy, changed by a jq filter
 policy() {
     mkdir -p "$WORK/policies"
     jq ".name = \"$1\" | ${2:-.}" "$FIREBREAK_SOURCE/canary/policies/demo.json" >"$WORK/policies/$1.json"
@@ -103,8 +105,8 @@ publish() {
     expect 0 fb release publish "$dir/out" --root "$site/endpoint/root.json"
 }
 
-rollout_field() { # JQ: of the channel's rollout
-    fb --json rollout status "$channel" 2>/dev/null | jq -r "$1"
+rollout_field() { # JQ: of the channel's rollout, halted (then the command says 6) or not
+    { fb --json rollout status "$channel" 2>/dev/null || true; } | jq -r "$1"
 }
 
 rollout_is() { # JQ VALUE
