@@ -36,13 +36,14 @@ static int find_channel(struct server *s, const char *name, struct channel **ret
     return 0;
 }
 
-static int check_reason(const struct act *a, struct err *err)
+/* Whoever stops a fleet's content says why; who opens a ring is on record and may. */
+static int check_reason(const struct act *a, bool needed, struct err *err)
 {
-    if (!a->reason || !a->reason[0]) {
+    if (needed && (!a->reason || !a->reason[0])) {
         err_set(err, ERR_INVALID, "no reason given");
         return err_remedy(err, "say why with --reason; it goes into the audit log");
     }
-    if (strlen(a->reason) > REASON_MAX)
+    if (a->reason && strlen(a->reason) > REASON_MAX)
         return err_set(err, ERR_TOO_LARGE, "reason is longer than %d bytes", REASON_MAX);
     return 0;
 }
@@ -259,7 +260,7 @@ int rollouts_halt(struct server *s, const struct act *a, struct err *err)
     f = ch->flight;
     if (f->state == ROLLOUT_HALTED)
         return 0;
-    r = check_reason(a, err);
+    r = check_reason(a, true, err);
     if (r < 0)
         return r;
     admission_close(&f->admission); /* before anything that could fail */
@@ -342,7 +343,7 @@ int rollouts_promote(struct server *s, const struct act *a, bool *ret_waiting, s
     int r = find_flight(s, a, &ch, err);
 
     if (r == 0)
-        r = check_reason(a, err);
+        r = check_reason(a, false, err);
     if (r == 0)
         r = may_promote(ch->flight, err);
     if (r == 0)
