@@ -43,7 +43,8 @@ static const struct cli_opt build_opts[] = {
 };
 
 static const struct cli_opt sign_opts[] = {
-    {"key", "REF", "PEM file, or cmd:PATH of a program that signs, with an HSM or a token", true, false},
+    {"key", "REF", "PEM file, or cmd:PATH of a program that signs, with an HSM or a token", true,
+     false},
     {"passphrase-file", "F", "file with the key's passphrase", false, false},
     {0},
 };

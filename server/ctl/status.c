@@ -124,7 +124,8 @@ static void print_ring(const json_t *status, FILE *out)
             (long long)status_int(status, "ring.index") + 1,
             (long long)status_int(status, "ring.of"),
             table_safe(status_text(status, "ring.name"), name, sizeof name), cap);
-    if (json_is_true(find(status, "ring.full")))
+    if (json_is_true(find(status, "ring.full")) &&
+        strcmp(status_text(status, "state"), "running") == 0)
         fprintf(out, ", full for %s", since);
     fputc('\n', out);
 }

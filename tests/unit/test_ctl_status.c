@@ -42,7 +42,7 @@ static void test_whole(void **state)
     assert_string_equal(shown,
                         "crs/3.0  halted after 58 s\n"
                         "  policy standard, tick 6, 1m 01s since its start\n"
-                        "  ring 2 of 5 (2,000), up to 2,000 devices, full for 3m 05s\n"
+                        "  ring 2 of 5 (2,000), up to 2,000 devices\n"
                         "\n"
                         "    FLEET  READY  CONTROLS  ADMITTED  ACKNOWLEDGED  HEALTHY\n"
                         "  100,000  1,200     1,191         9             7        4\n"
@@ -64,6 +64,10 @@ static void test_colours_and_gaps(void **state)
     _cleanup_(free_p)
     char *coloured = show(halted, true);
     _cleanup_(free_p)
+    char *baking = show("{\"state\":\"running\",\"ring\":{\"index\":0,\"of\":2,\"name\":\"10 %\","
+                        "\"cap\":20,\"full\":true,\"full_since_s\":185}}",
+                        false);
+    _cleanup_(free_p)
     char *bare = show("{\"state\":\"running\",\"ring\":7,\"cohorts\":{}}", false);
 
     (void)state;
@@ -71,6 +75,7 @@ static void test_colours_and_gaps(void **state)
     assert_null(strchr(bare, '\033'));
     assert_non_null(strstr(bare, "running"));
     assert_null(strstr(bare, "ring "));
+    assert_non_null(strstr(baking, "  ring 1 of 2 (10 %), up to 20 devices, full for 3m 05s\n"));
 }
 
 static void test_one_line(void **state)
