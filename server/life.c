@@ -10,29 +10,15 @@
 #include "auth.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/hex.h"
 #include "controller.h"
 #include "fleet.h"
 #include "http.h"
+#include "master.h"
 #include "repo.h"
 #include "rollouts.h"
 #include "store.h"
 
 #define MAX_BATCH_ROWS 20000
-
-static int read_master(struct server *s, struct err *err)
-{
-    _cleanup_(free_p)
-    char *path = path_join(s->config.online_dir, "master.key");
-    char text[SHA256_HEX_LEN + 2];
-    int r = path ? file_read_secret_line(path, text, sizeof text, err)
-                 : err_set(err, ERR_NOMEM, "out of memory");
-
-    if (r == 0 && hex_decode(text, s->master, sizeof s->master) < 0)
-        r = err_set(err, ERR_INVALID, "'%s' is not 64 hexadecimal digits", path);
-    explicit_bzero(text, sizeof text);
-    return r;
-}
 
 static int open_store(struct server *s, struct err *err)
 {
@@ -86,7 +72,9 @@ static int start_all(struct server *s, struct err *err)
     if (r == 0)
         r = forget_port(s, err);
     if (r == 0)
-        r = read_master(s, err);
+        r = master_read(s, err);
+    if (r == 0)
+        r = master_check(s, err);
     if (r == 0)
         r = audit_open(s, &s->audit, err);
     if (r == 0)

@@ -134,10 +134,13 @@ static void test_failed_start_leaves_nothing(void **state)
 {
     struct running *run = *state;
     char path[256];
+    struct buf master;
     struct err err = {0};
 
     stop(run);
+    buf_init(&master, 256);
     snprintf(path, sizeof path, "%s/master.key", run->site->s.config.online_dir);
+    must(file_read(path, &master, &err), &err);
     must(file_write_durable(path, "short\n", 6, 0600, &err), &err);
     assert_int_equal(server_start(&run->site->s, &run->site->metrics, &err), -ERR_INVALID);
     assert_null(run->site->s.store);
@@ -149,6 +152,10 @@ static void test_failed_start_leaves_nothing(void **state)
                             "00000000000000000000000000000000\n",
                             65, 0600, &err),
          &err);
+    assert_int_equal(server_start(&run->site->s, &run->site->metrics, &err), -ERR_UNTRUSTED);
+    assert_non_null(strstr(err.msg, "master.key"));
+    must(file_write_durable(path, master.data, master.len, 0600, &err), &err);
+    buf_release(&master);
     pthread_mutex_init(&run->site->s.site, NULL);
     start(run);
 }
