@@ -17,6 +17,7 @@
 #define MANIFEST_MAX        4000000 /* bytes */
 #define MANIFEST_MAX_FILES  16384
 #define MANIFEST_FILE_MAX   (INT64_C(1) << 32) /* bytes of one file */
+#define BLOB_BYTES_MAX      (INT64_C(1) << 26) /* of one upload: it passes through memory */
 #define CHANNEL_NAME_MAX    32                 /* [a-z0-9][a-z0-9-]*, with the NUL */
 #define RELEASE_VERSION_MAX 64                 /* [A-Za-z0-9][A-Za-z0-9._+-]*, with the NUL */
 #define FILE_PATH_MAX       512                /* with the NUL */

@@ -12,6 +12,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "blob.h"
+#include "manifest.h"
 
 #define BUCKETS 4096 /* a power of two */
 

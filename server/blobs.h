@@ -10,8 +10,6 @@
 
 #include "base/err.h"
 
-#define BLOB_BYTES_MAX (INT64_C(1) << 26) /* of one upload: it passes through memory */
-
 struct blob;
 struct blobs;
 

@@ -44,9 +44,9 @@ int release_tree_hash(int fd, int out_fd, const char *what, char ret_sha256[65],
         if (n < 0)
             return err_errno(err, errno, "read '%s'", what);
         length += n;
-        if (length > MANIFEST_FILE_MAX)
-            return err_set(err, ERR_TOO_LARGE, "'%s' is longer than %lld bytes", what,
-                           (long long)MANIFEST_FILE_MAX);
+        if (length > BLOB_BYTES_MAX)
+            return err_set(err, ERR_TOO_LARGE, "'%s' is longer than the %lld bytes of an upload",
+                           what, (long long)BLOB_BYTES_MAX);
         if (EVP_DigestUpdate(ctx, block, (size_t)n) != 1)
             return err_set(err, ERR_INTERNAL, "hash '%s'", what);
         if (out_fd >= 0 && file_write_all(out_fd, block, (size_t)n, err) < 0)
