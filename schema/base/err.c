@@ -57,6 +57,7 @@ static enum err_code code_of_errno(int errnum)
     switch (errnum) {
     case ENOSPC:
     case EDQUOT:
+    case EFBIG: /* over the limit of a file: no room either */
         return ERR_FULL;
     case ENOENT:
         return ERR_NOT_FOUND;

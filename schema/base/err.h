@@ -74,7 +74,8 @@ struct err {
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same with ": " and strerror(errnum) added; ENOSPC and EDQUOT become FULL, ENOENT NOT_FOUND.
+/* The same with ": " and strerror(errnum) added; ENOSPC, EDQUOT and EFBIG become FULL, ENOENT
+ * NOT_FOUND.
  */
 int err_errno(struct err *err, int errnum, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
