@@ -4,7 +4,7 @@
 Writes its port to DIR/port. Before each request it reads DIR/orders: lines "REGEX ACTION [ARGUMENT]";
 the first line whose regex is found in "METHOD path" is carried out on the answer (no line: it passes).
 Every request goes to DIR/requests, with the action. The first answer of each path is kept below
-DIR/first/, every check-in's answer with a permit as DIR/permit.json.
+DIR/first/, the last honest one below DIR/last/, the last genuine permit as DIR/permit.json.
 """
 import http.client, http.server, json, os, re, sys, time, urllib.parse
 
@@ -15,8 +15,15 @@ def path_of(name):
     return os.path.join(home, name)
 
 
-def kept(path):
-    return path_of(os.path.join("first", path.strip("/").replace("/", "_")))
+def kept(which, path):
+    return path_of(os.path.join(which, path.strip("/").replace("/", "_")))
+
+
+def keep(path, body, honest):
+    if not os.path.exists(kept("first", path)):
+        open(kept("first", path), "wb").write(body)
+    if honest:
+        open(kept("last", path), "wb").write(body)
 
 
 def order_for(what):
@@ -63,8 +70,8 @@ def alter(action, argument, path, body):
         return b""
     if action == "garbage":
         return b"\xff\xfe{" + os.urandom(max(0, len(body) - 3))
-    if action == "first":
-        return open(kept(path), "rb").read()
+    if action in ("first", "last"):
+        return open(kept(action, path), "rb").read()
     if action == "permit" and argument:
         return alter_permit(body, argument)
     return body
@@ -120,9 +127,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         except OSError:
             self.close_connection = True
             return None
-        if status == 200 and not os.path.exists(kept(self.path)):
-            with open(kept(self.path), "wb") as file:
-                file.write(body)
+        if status == 200:
+            keep(self.path, body, action == "pass")
         altered = alter(action, argument, self.path, body)
         if self.path.endswith("/checkin") and status == 200:
             for channel in permits(json.loads(body)):
@@ -141,7 +147,8 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     do_POST = do_GET
 
 
-os.makedirs(path_of("first"), exist_ok=True)
+for which in ("first", "last"):
+    os.makedirs(path_of(which), exist_ok=True)
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
 server.daemon_threads = True
 with open(path_of("port.new"), "w") as file:
