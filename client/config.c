@@ -7,6 +7,7 @@
 #include "base/conf.h"
 #include "layout.h"
 #include "manifest.h"
+#include "text.h"
 
 #define DEADLINE_MAX 86340000 /* the longest that a permit can live, minus its own minute */
 #define DAY_MS       86400000
@@ -103,6 +104,32 @@ static int check_choice(const char *key, const char *value, const char *const *c
                    value ? value : "");
 }
 
+/* What the owner says of the platform is told to the server as it stands, or not at all. */
+static int check_platform(const struct config *c, struct err *err)
+{
+    const struct platform *p = NULL;
+    const struct {
+        const char *key, *value;
+        size_t size;
+    } words[] = {
+        {"os", c->os, sizeof p->os},
+        {"os_version", c->os_version, sizeof p->os_version},
+        {"arch", c->arch, sizeof p->arch},
+        {"label", c->label, sizeof p->label},
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        int r = words[i].value ? text_word_check(words[i].value, err) : 0;
+
+        if (r < 0)
+            return err_context(err, r, "'%s'", words[i].key);
+        if (words[i].value && strlen(words[i].value) >= words[i].size)
+            return err_set(err, ERR_INVALID, "'%s' is longer than %zu bytes", words[i].key,
+                           words[i].size - 1);
+    }
+    return 0;
+}
+
 static int check(struct config *c, struct err *err)
 {
     static const char *const rings[] = {
@@ -117,6 +144,9 @@ static int check(struct config *c, struct err *err)
     if (r < 0)
         return r;
     c->ring = (enum ring_preference)i;
+    r = check_platform(c, err);
+    if (r < 0)
+        return r;
     r = check_choice("boot_guard", c->boot_guard, guards, 3, &i, err);
     if (r < 0)
         return r;
