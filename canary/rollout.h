@@ -20,8 +20,7 @@ struct cohort_facts {
     int64_t admitted;     /* permits given since the start */
     int64_t healthy;      /* H: two check-ins after applying */
     int64_t healthy_slow; /* H as of slow_window ago */
-    int64_t excused;      /* treated, not healthy yet, but heard of: said goodbye, refused or rolled
-                             back (what speaks against the release is in direct) */
+    int64_t excused;      /* treated, not healthy yet, away with a goodbye */
     int64_t overdue; /* treated, neither healthy nor excused, admitted stuck_ticks ago or more */
     int64_t canary_size, canary_ready,
         canary_admitted; /* of the canary group, also counted above */

@@ -80,7 +80,8 @@ static inline bool arm_is_treated(const struct arm *m)
 bool arm_is_waiting(const struct arm *m, int64_t tick);
 /* Of those, the ones that a permit may go to now. */
 bool arm_is_grantable(const struct arm *m, int64_t tick);
-/* Treated, and neither healthy nor known to have failed or said goodbye. */
+/* Treated, and neither healthy nor away with a goodbye. Failed ones never acknowledge: what no
+ * direct evidence speaks of (an unblamed rollback) still stops growth so. */
 bool arm_is_unacknowledged(const struct arm *m);
 
 #endif

@@ -68,6 +68,11 @@ int fleet_group_of(const struct fleet *f, const struct device *d)
     return (int)strindex_find(&f->by_group, d->group);
 }
 
+bool goodbye_is_away(const char *cause)
+{
+    return strcmp(cause, "reboot") != 0;
+}
+
 bool device_in_canary_group(const struct device *d, const char *channel)
 {
     const struct device_channel *dc = device_channel_find(d, channel);
@@ -100,7 +105,7 @@ static struct device *device_new(const uint8_t master[SHA256_LEN], const struct 
     d->generation = row->generation;
     d->enrolled_ms = row->enrolled_ms;
     d->no_evidence = row->no_evidence;
-    d->seen_boot_ms = -1;
+    d->seen_boot_ms = d->seen_wall_ms = -1;
     d->consumer_crash_ms = -1;
     return d;
 }

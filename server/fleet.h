@@ -51,6 +51,7 @@ struct device {
     int next_past;
 
     int64_t seen_boot_ms;      /* of the server's clock; -1 not since the start */
+    int64_t seen_wall_ms;      /* of its last check-in; -1 none */
     int64_t awake_s;           /* as it last said */
     int64_t consumer_crash_ms; /* wall clock of the last one reported; -1 */
     bool away;                 /* said goodbye (shutdown or suspend) and was not heard since */
@@ -73,6 +74,8 @@ struct device *fleet_at(const struct fleet *f, int64_t index); /* 0 .. fleet_siz
 /* Enrolment groups with at least one device; the group of a device as a number below that. */
 int fleet_groups(const struct fleet *f);
 int fleet_group_of(const struct fleet *f, const struct device *d);
+/* A goodbye of this cause is a leave of absence; a reboot is expected back. */
+bool goodbye_is_away(const char *cause);
 bool device_in_canary_group(const struct device *d, const char *channel);
 
 /* Add a device: id, attempt, token, machine, group, platform, generation, enrolled_ms are copied

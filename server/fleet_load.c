@@ -24,6 +24,8 @@ static int on_checkin(void *ctx, const struct row_checkin *row, struct err *err)
     struct loading *l = ctx;
     struct device *d = fleet_find(l->fleet, row->device);
 
+    if (d)
+        d->seen_wall_ms = row->at_ms;
     /* Epochs before the last one are not stored: after a restart only the last is known. */
     return d ? device_number(d, row->epoch, row->number, row->body_sha256, row->answer, err) : 0;
 }
@@ -64,9 +66,14 @@ static int on_event(void *ctx, const struct row_event *row, struct err *err)
     if (!d)
         return 0;
     device_event_is_new(d, row->id);
-    if (event_from(row->kind, &kind) == 0 && kind == EVENT_CRASH && !row->blamed && row->cause &&
-        strcmp(row->cause, "consumer") == 0 && row->at_ms > d->consumer_crash_ms)
+    if (event_from(row->kind, &kind) < 0 || !row->cause)
+        return 0;
+    if (kind == EVENT_CRASH && !row->blamed && strcmp(row->cause, "consumer") == 0 &&
+        row->at_ms > d->consumer_crash_ms)
         d->consumer_crash_ms = row->at_ms;
+    /* Check-ins come first: this one was said in the last. */
+    if (kind == EVENT_GOODBYE && row->at_ms >= d->seen_wall_ms)
+        d->away = goodbye_is_away(row->cause);
     return 0;
 }
 

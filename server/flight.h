@@ -79,7 +79,7 @@ struct channel {
     char approval_by[OPERATOR_NAME_MAX], approval_version[RELEASE_VERSION_MAX];
     /* loading only: settings that belong to the rollout */
     char halt_said[GATE_REASON_MAX];
-    int64_t promote_rollout, promote_tick;
+    int64_t halt_rollout, promote_rollout, promote_tick;
 };
 
 struct rollouts {
@@ -134,6 +134,8 @@ void flight_drop_evidence(struct flight *f, struct arm *m);
 /* Cohorts of the fleet as it is now; *ret_canary: devices of the canary group. */
 void flight_topology(const struct fleet *fleet, const char *channel, struct topology *ret,
                      int64_t *ret_canary);
+/* The row that platforms beyond the gate's table share is halted; no plan could name them. */
+bool flight_shared_row_halted(const struct flight *f);
 /* Row of a cohort: by name, else the row that small ones share; -1. */
 int flight_cohort(const struct topology *t, const char *cohort);
 /* The tick is over: freeze, move the threshold, begin the next one at boot_ms. */

@@ -187,7 +187,7 @@ static bool is_away(const struct hearing *h)
         const struct event *e = &h->checkin->events[i];
 
         if (e->kind == EVENT_GOODBYE && h->fresh[i])
-            away = strcmp(e->cause, "reboot") != 0; /* a reboot is expected back */
+            away = goodbye_is_away(e->cause);
     }
     return away;
 }
@@ -281,7 +281,9 @@ static enum stratum stratum_of(const struct flight *f, const struct arm *m, cons
         return f->admission.canary_ring && m->canary ? N_STRATA : STRATUM_LATE;
     if (!pooled || (side == SIDE_TREATED && admission_was_below(&f->admission, m)))
         return N_STRATA;
-    if (f->admission.canary_ring && m->canary)
+    /* Also after their ring: the lowest draws among them are gone, so that they and the others are
+     * not alike to be drawn. */
+    if (m->canary)
         return STRATUM_CANARY;
     if (h->checkin->awake_s * 1000 < f->gate.policy.fresh_wake_ms)
         return STRATUM_FRESH;

@@ -76,6 +76,16 @@ int flight_cohort(const struct topology *t, const char *cohort)
     return others;
 }
 
+bool flight_shared_row_halted(const struct flight *f)
+{
+    const struct topology *t = &f->gate.topology;
+
+    for (int c = 0; c < t->n_cohorts; c++)
+        if (f->gate.halted[c] && strcmp(t->cohorts[c].name, OTHERS) == 0)
+            return true;
+    return false;
+}
+
 struct tally {
     const char *cohort, *os;
     int64_t n;
@@ -176,11 +186,34 @@ int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot
     return 0;
 }
 
+/* A trial of that tick has not become a batch yet. */
+static bool is_unresolved(const struct flight *f, int64_t tick)
+{
+    return tick >= 0 && f->tick - tick <= COUNTERS_LAG;
+}
+
+/* The side on which a device stands in unresolved trials, and the stratum; N_STRATA: in none. */
+static enum stratum unresolved(const struct flight *f, const struct arm *m, enum arm_side *ret_side)
+{
+    *ret_side = arm_is_treated(m) ? SIDE_TREATED : SIDE_CONTROL;
+    if (!m->known || !m->evidence || m->away || m->cohort < 0)
+        return N_STRATA;
+    if (arm_is_treated(m))
+        return is_unresolved(f, m->granted_tick) ? (enum stratum)m->stratum : N_STRATA;
+    if (!m->ready || m->held || !is_unresolved(f, m->ready_tick) ||
+        admission_below(&f->admission, m))
+        return N_STRATA;
+    if (m->first_ready == m->ready_tick)
+        return f->admission.canary_ring && m->canary ? N_STRATA : STRATUM_LATE;
+    return m->canary ? STRATUM_CANARY : STRATUM_MAIN;
+}
+
 /*
  * While the server was away nobody could check in, so silence then is evidence of nothing. All
- * unresolved trials are therefore begun anew in the present tick: every device that stood in one
- * (treated and not heard since; waiting when last heard) gets the whole deadline again, both arms
- * by the same rule. Who never comes back still fails then, in either arm.
+ * unresolved trials are therefore begun anew in the present tick, in both arms by the same rule:
+ * who stood in one, heard since or not, is to be heard within the whole deadline. (Of the treated
+ * only the silent ones would be a choice by outcome, which the controls do not have.) Who never
+ * comes back still fails then, in either arm.
  */
 void flight_resume(struct flight *f, int64_t boot_ms)
 {
@@ -188,22 +221,14 @@ void flight_resume(struct flight *f, int64_t boot_ms)
     f->tick_begun_boot_ms = boot_ms;
     for (int64_t i = 0; i < f->arms.n; i++) {
         struct arm *m = &f->arms.rows[i];
-        bool treated = m->state == ARM_GRANTED && m->stratum < N_STRATA &&
-                       m->seen_tick <= m->granted_tick && f->tick - m->granted_tick <= COUNTERS_LAG;
-        bool control = !arm_is_treated(m) && m->ready && f->tick - m->seen_tick < ARM_AWAKE_TICKS;
-        enum stratum stratum = treated                                 ? m->stratum
-                               : f->admission.canary_ring && m->canary ? STRATUM_CANARY
-                               : m->first_ready == m->seen_tick        ? STRATUM_LATE
-                                                                       : STRATUM_MAIN;
+        enum arm_side side;
+        enum stratum stratum = unresolved(f, m, &side);
 
         m->standing.tick = -1;
-        if (!m->known || !m->evidence || m->away || m->held || m->cohort < 0)
-            continue;
-        if (treated || (control && !admission_below(&f->admission, m)))
-            counters_enter(&f->counters, &m->standing, f->tick, m->cohort, stratum,
-                           treated ? SIDE_TREATED : SIDE_CONTROL);
-        /* It is to be waited for as if it had just been heard. */
-        if (control)
+        if (stratum != N_STRATA)
+            counters_enter(&f->counters, &m->standing, f->tick, m->cohort, stratum, side);
+        /* One that was awake is to be waited for as if it had just been heard. */
+        if (m->known && !arm_is_treated(m) && m->ready && f->tick - m->ready_tick < ARM_AWAKE_TICKS)
             m->ready_tick = m->seen_tick = f->tick;
     }
 }

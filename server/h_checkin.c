@@ -33,6 +33,7 @@ struct heard {
     bool fresh[CHECKIN_MAX_EVENTS];
     int64_t events, permits;
     int64_t next_ms;
+    int64_t wall_ms; /* one time for all that it leaves behind */
 };
 
 static void heard_free(struct heard *h)
@@ -204,10 +205,9 @@ static int check_number(struct server *s, struct device *d, struct heard *h, str
 
 /* --- events ----------------------------------------------------------------------------------- */
 
-static void take_events(struct server *s, struct device *d, struct heard *h)
+static void take_events(struct device *d, struct heard *h)
 {
     const struct checkin *c = h->checkin;
-    int64_t now_ms = clock_wall_ms(s->clock);
 
     for (size_t i = 0; i < c->n_events; i++) {
         const struct event *e = &c->events[i];
@@ -219,7 +219,7 @@ static void take_events(struct server *s, struct device *d, struct heard *h)
                                 .cause = e->cause,
                                 .detail = e->detail,
                                 .blamed = e->blamed,
-                                .at_ms = now_ms};
+                                .at_ms = h->wall_ms};
 
         h->fresh[i] = device_event_is_new(d, e->id);
         if (!h->fresh[i])
@@ -237,17 +237,28 @@ static bool is_leaving(const struct heard *h)
     return false;
 }
 
+/* Not to be waited for: shut down or asleep, said so. */
+static bool is_away(const struct heard *h)
+{
+    bool away = false;
+
+    for (size_t i = 0; i < h->checkin->n_events; i++)
+        if (h->fresh[i] && h->checkin->events[i].kind == EVENT_GOODBYE)
+            away = goodbye_is_away(h->checkin->events[i].cause);
+    return away;
+}
+
 /* A consumer's crash makes a device an unsteady witness for what it stages in the next 7 days; not
  * one that evidence blames on the release just switched to, or the canaries that a bad release hit
  * could not speak against the next bad one. */
-static void note_consumer_crash(struct device *d, const struct heard *h, int64_t wall_ms)
+static void note_consumer_crash(struct device *d, const struct heard *h)
 {
     for (size_t i = 0; i < h->checkin->n_events; i++) {
         const struct event *e = &h->checkin->events[i];
 
         if (h->fresh[i] && e->kind == EVENT_CRASH && !e->blamed &&
             strcmp(e->cause, "consumer") == 0)
-            d->consumer_crash_ms = wall_ms;
+            d->consumer_crash_ms = h->wall_ms;
     }
 }
 
@@ -329,7 +340,7 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
                               .fresh = h->fresh,
                               .leaving = is_leaving(h),
                               .newest_snapshot = repo_snapshot_version(s->repo),
-                              .wall_ms = clock_wall_ms(s->clock)};
+                              .wall_ms = h->wall_ms};
     struct decide decide = {.kind = DECIDE_WAIT, .wait = WAIT_NOTHING};
     bool changed = false;
     struct arm *m = NULL;
@@ -381,7 +392,7 @@ static void hear_others(struct server *s, struct device *d, const struct heard *
         struct hearing hearing = {.checkin = h->checkin,
                                   .fresh = h->fresh,
                                   .leaving = is_leaving(h),
-                                  .wall_ms = clock_wall_ms(s->clock)};
+                                  .wall_ms = h->wall_ms};
         bool spoken = false;
         struct arm *m;
 
@@ -425,13 +436,13 @@ static int answer(struct server *s, struct device *d, struct heard *h, struct er
     return r;
 }
 
-static int record(struct server *s, struct device *d, struct heard *h, struct err *err)
+static int record(struct device *d, struct heard *h, struct err *err)
 {
     const struct checkin *c = h->checkin;
     struct row_checkin row = {.device = d->id,
                               .epoch = c->epoch,
                               .number = c->number,
-                              .at_ms = clock_wall_ms(s->clock),
+                              .at_ms = h->wall_ms,
                               .body_sha256 = h->body_sha256,
                               .answer = h->answer.data};
 
@@ -454,14 +465,16 @@ static int hear(struct server *s, struct heard *h, struct err *err)
     r = check_number(s, d, h, &h->refusal);
     if (r != 0)
         return 0; /* a repeat, or refused after what was learnt of it is kept */
+    h->wall_ms = clock_wall_ms(s->clock);
     d->seen_boot_ms = clock_boot_ms(s->clock);
+    d->seen_wall_ms = h->wall_ms;
     d->awake_s = h->checkin->awake_s;
-    take_events(s, d, h);
+    take_events(d, h);
     r = answer(s, d, h, err);
-    note_consumer_crash(d, h, clock_wall_ms(s->clock));
-    d->away = is_leaving(h);
+    note_consumer_crash(d, h);
+    d->away = is_away(h);
     if (r == 0)
-        r = record(s, d, h, err);
+        r = record(d, h, err);
     if (r < 0) /* half of it is in memory: have it read again */
         atomic_store(&s->degraded, true);
     return r;

@@ -273,7 +273,8 @@ int rollouts_halt(struct server *s, const struct act *a, struct err *err)
              a->reason);
     flight_note(f, clock_wall_ms(s->clock), &f->last);
     {
-        json_auto_t *said = json_pack("{s:s}", "said", f->last.stands);
+        json_auto_t *said =
+            json_pack("{s:s, s:I}", "said", f->last.stands, "rollout", (json_int_t)f->id);
 
         put_setting(b, "halt", ch->name, said);
     }

@@ -60,7 +60,7 @@ static int on_halt(struct channel *ch, const json_t *o, struct err *err)
 
     if (r == 0)
         copy(ch->halt_said, sizeof ch->halt_said, said);
-    return r;
+    return r < 0 ? r : jsonx_int(o, "halt", "rollout", 0, INT64_C(1) << 53, &ch->halt_rollout, err);
 }
 
 static int on_promote(struct channel *ch, const json_t *o, struct err *err)
@@ -253,6 +253,9 @@ static int replay(struct flight *f, const struct row_tick *row, struct facts *x,
     if (rollout_tick(&f->gate, &x->f, &d) == 0) {
         f->last = d;
         flight_note(f, row->at_ms, &d);
+    } else { /* contradicted themselves then, too */
+        memset(f->last.admit, 0, sizeof f->last.admit);
+        f->last.admit_fleet = f->last.admit_canary = 0;
     }
     f->tick = row->tick + 1;
     f->tick_ms = f->last.tick_ms;
@@ -309,10 +312,22 @@ static int on_exposure(void *ctx, const struct row_exposure *row, struct err *er
     m->granted_ms = clock_of_tick(f, row->tick);
     m->healthy_ms = state == ARM_HEALTHY ? clock_of_tick(f, row->tick + ARM_ACKS + 1) : -1;
     m->acks = (int)row->acks;
-    m->direct = row->direct;
+    m->direct = row->direct && m->evidence;
     m->crashed = state == ARM_CRASHED;
     copy(m->nonce, sizeof m->nonce, row->nonce);
     return 0;
+}
+
+/* A consumer's crash during a rollout was counted for a control: its next one is not. */
+static void spend_crash(const struct rollouts *r, const struct device *d, int64_t at_ms)
+{
+    for (int i = 0; i < r->n_channels; i++) {
+        struct flight *f = r->channels[i].flight;
+        struct arm *m = f && d->index < f->arms.n ? &f->arms.rows[d->index] : NULL;
+
+        if (m && m->known && !arm_is_treated(m) && m->first_ready >= 0 && at_ms >= f->started_ms)
+            m->crash_spent = true;
+    }
 }
 
 static int on_event(void *ctx, const struct row_event *row, struct err *err)
@@ -323,8 +338,12 @@ static int on_event(void *ctx, const struct row_event *row, struct err *err)
     enum event_kind kind;
 
     (void)err;
-    if (!ch || !ch->flight || !d || !row->digest || strcmp(row->digest, ch->flight->digest) != 0 ||
-        d->index >= ch->flight->arms.n || event_from(row->kind, &kind) < 0)
+    if (!d || event_from(row->kind, &kind) < 0)
+        return 0;
+    if (kind == EVENT_CRASH && row->cause && strcmp(row->cause, "consumer") == 0)
+        spend_crash(l->r, d, row->at_ms);
+    if (!ch || !ch->flight || !row->digest || strcmp(row->digest, ch->flight->digest) != 0 ||
+        d->index >= ch->flight->arms.n)
         return 0;
     ch->flight->arms.rows[d->index].crashed |= kind == EVENT_CRASH;
     ch->flight->arms.rows[d->index].soaked |= kind == EVENT_HEALTHY;
@@ -359,6 +378,7 @@ static int fill_arms(struct server *s, struct flight *f, struct err *err)
 
         if (!m)
             return err_set(err, ERR_NOMEM, "no memory for the arms");
+        m->away = d->away;
         if (dc)
             arm_from_channel(f, m, dc);
     }
@@ -418,7 +438,7 @@ static void apply_settings(const struct channel *ch)
 {
     struct flight *f = ch->flight;
 
-    if (f->state == ROLLOUT_HALTED && !f->gate.all_halted) {
+    if (f->state == ROLLOUT_HALTED && ch->halt_rollout == f->id) {
         f->last.verdict = VERDICT_HALT;
         f->last.n_reasons = 0;
         copy(f->last.stands, sizeof f->last.stands, ch->halt_said);

@@ -143,7 +143,7 @@ static int act_on(struct server *s, struct channel *ch, const struct rollout_dec
     for (int c = 0; c < f->gate.topology.n_cohorts; c++)
         some |= d->newly_halted[c];
     *ret_halts = some || d->halts_all;
-    if (d->halts_all)
+    if (d->halts_all || flight_shared_row_halted(f))
         return flight_halt(s, ch, b, err);
     if (d->completed)
         complete(s, ch, b);

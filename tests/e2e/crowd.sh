@@ -46,6 +46,18 @@ counts() {
     [ "$(count "$1")" -ge "$2" ]
 }
 
+numbers() {
+    fb --json rollout status $channel | jq -c '.counts | [.admitted, .treated, .acknowledged, .healthy]'
+}
+
+# No more check-ins come: two looks are alike.
+settled() {
+    local first
+    first=$(numbers)
+    sleep 0.3
+    [ "$(numbers)" = "$first" ]
+}
+
 step "a site and a server"
 (umask 077 && echo "correct horse" >"$WORK/passphrase")
 echo '[{"after_s": 0, "share_ppm": 1000000}]' >"$WORK/pace"
@@ -81,9 +93,15 @@ wait_until 60 "all are enrolled" test -e "$WORK/ready"
 
 step "release 1.0 reaches everyone, past a restart of the server"
 release 1.0
-wait_until 30 "somebody has 1.0" counts acknowledged 1
+wait_until 30 "a few have 1.0" counts acknowledged 4
+# nobody asks meanwhile, so that the numbers of before and after can be compared
+kill -STOP "$(pid_of crowd)"
+wait_until 10 "what was on its way is counted" settled
+before=$(numbers)
 stop server KILL
 start_server
+assert_eq "$(numbers)" "$before" "admitted, acknowledged and healthy after the restart"
+kill -CONT "$(pid_of crowd)"
 fb rollout watch $channel --until complete --timeout 120
 wait_until 60 "all run 1.0 healthily" counts healthy $crowd
 assert_eq "$(count admitted)" $crowd "exposed to 1.0"

@@ -376,7 +376,7 @@ static void site_state_is(struct site *t, const char *state)
 
 struct dev {
     struct identity id;
-    char epoch[17];
+    char epoch[17], os_version[24];
     int64_t number;
     char running[65], ready[65];
     int64_t pace_wait_s;
@@ -388,15 +388,18 @@ struct dev {
     char digest[65]; /* that the permit is for */
 };
 
-static void dev_enrol(struct site *t, struct dev *d, const char *attempt, const char *token)
+/* Of a platform of its own, where os_version is given. */
+static void dev_enrol_as(struct site *t, struct dev *d, const char *os_version, const char *attempt,
+                         const char *token)
 {
-    struct enrol_request q = {
-        .platform = {.os = "linux", .os_version = "debian-12", .arch = "x86_64"}};
+    struct enrol_request q = {.platform = {.os = "linux", .arch = "x86_64"}};
     struct exchange x = {.rq = {.server = &t->server, .secure = true}, .bearer = token};
     struct buf body;
     struct err err = {0};
 
     memset(d, 0, sizeof *d);
+    snprintf(d->os_version, sizeof d->os_version, "%s", os_version);
+    strcpy(q.platform.os_version, d->os_version);
     snprintf(q.attempt, sizeof q.attempt, "%s", attempt);
     memset(q.machine, 'a', 64);
     buf_init(&body, 4096);
@@ -411,6 +414,11 @@ static void dev_enrol(struct site *t, struct dev *d, const char *attempt, const 
     d->snapshot = -1;
     free(x.answer);
     buf_release(&body);
+}
+
+static void dev_enrol(struct site *t, struct dev *d, const char *attempt, const char *token)
+{
+    dev_enrol_as(t, d, "debian-12", attempt, token);
 }
 
 static void dev_enrol_new(struct site *t, struct dev *d, const char *token)
@@ -445,7 +453,8 @@ static void dev_body(struct site *t, const struct dev *d, struct buf *ret)
     strcpy(c->epoch, d->epoch);
     c->number = d->number;
     strcpy(c->agent, "0.1.0");
-    c->platform = (struct platform){.os = "linux", .os_version = "debian-12", .arch = "x86_64"};
+    c->platform = (struct platform){.os = "linux", .arch = "x86_64"};
+    strcpy(c->platform.os_version, d->os_version);
     strcpy(c->boot_id, "b1");
     memset(c->machine, 'b', 64);
     c->awake_s = 100000;

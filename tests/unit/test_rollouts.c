@@ -1,121 +1,7 @@
 /* rollouts: the whole story on one server: enrol, wait, permit, apply, halt, recall, restart. */
 #include "cmocka_all.h"
 
-#include "fleet_site.h"
-
-#define N       60
-#define TICK_MS 1000 /* of the policy 'demo' */
-
-struct story {
-    struct site *site;
-    struct dev devs[N];
-};
-
-static int set_up(void **state)
-{
-    struct story *y = calloc(1, sizeof *y);
-
-    y->site = site_new(SOURCE_DIR "/canary/policies");
-    for (int i = 0; i < N; i++)
-        dev_enrol_new(y->site, &y->devs[i], y->site->token);
-    *state = y;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct story *y = *state;
-
-    site_free(y->site);
-    free(y);
-    return 0;
-}
-
-static const char *digest(const struct story *y, int release)
-{
-    return y->site->repo.releases[release - 1].digest;
-}
-
-static void start(struct story *y, int release)
-{
-    char version[4];
-    struct err err = {0};
-
-    snprintf(version, sizeof version, "%d", release);
-    must(site_act(y->site, rollouts_start, version, &err), &err);
-    for (int i = 0; i < N; i++)
-        strcpy(y->devs[i].ready, digest(y, release));
-}
-
-/* What a permit does to a device. */
-typedef void (*apply_fn)(struct dev *d);
-
-static void applies(struct dev *d)
-{
-    strcpy(d->running, d->digest);
-    d->ready[0] = '\0';
-    dev_event(d, EVENT_APPLIED, d->digest, "", false);
-}
-
-static void fails_preflight(struct dev *d)
-{
-    d->ready[0] = '\0';
-    dev_event(d, EVENT_PREFLIGHT_FAILED, d->digest, "exit-1", true);
-}
-
-static void dies(struct dev *d)
-{
-    d->number = -1; /* never heard again */
-}
-
-static void lags(struct dev *d)
-{
-    (void)d; /* got the permit, was too slow, asks again */
-}
-
-/* Every device that lives checks in once, then the tick ends. Returns permits given. */
-static int tick(struct story *y, apply_fn apply)
-{
-    int permits = 0;
-
-    for (int i = 0; i < N; i++) {
-        struct dev *d = &y->devs[i];
-
-        if (d->number < 0)
-            continue;
-        dev_checkin(y->site, d);
-        if (!d->digest[0])
-            continue;
-        permits++;
-        apply(d);
-    }
-    site_tick(y->site, TICK_MS);
-    return permits;
-}
-
-static bool is_state(struct story *y, const char *state)
-{
-    json_auto_t *o = site_status(y->site);
-
-    return strcmp(json_string_value(json_object_get(o, "state")), state) == 0;
-}
-
-static int run_until(struct story *y, const char *state, int most, apply_fn apply)
-{
-    int n = 0;
-
-    while (n < most && !is_state(y, state)) {
-        tick(y, apply);
-        n++;
-    }
-    if (n == most) {
-        json_auto_t *o = site_status(y->site);
-
-        fail_msg("not %s after %d ticks: %s", state, n,
-                 json_string_value(json_object_get(o, "stands")));
-    }
-    return n;
-}
+#include "fleet_story.h"
 
 /* --- the story -------------------------------------------------------------------------------- */
 
@@ -178,39 +64,6 @@ static void silence_stops_growth(void **state)
     /* Nobody acknowledges: a few are lost, never the fleet. */
     assert_true(site_count(y->site, "admitted") <= 5);
     assert_int_equal(site_count(y->site, "silent"), site_count(y->site, "admitted"));
-}
-
-/* What the gate was given, from the stored ticks. */
-struct evidence {
-    int64_t n_t, f_t, n_c, f_c;
-};
-
-static int add_batches(void *ctx, const struct row_tick *row, struct err *err)
-{
-    json_auto_t *facts = json_loads(row->facts, 0, NULL);
-    struct evidence *e = ctx;
-    const json_t *b;
-    size_t i;
-
-    (void)err;
-    assert_non_null(facts);
-    json_array_foreach (json_object_get(facts, "batches"), i, b) {
-        assert_string_equal(json_string_value(json_object_get(b, "metric")), "SF");
-        e->n_t += json_integer_value(json_object_get(b, "nT"));
-        e->f_t += json_integer_value(json_object_get(b, "fT"));
-        e->n_c += json_integer_value(json_object_get(b, "nC"));
-        e->f_c += json_integer_value(json_object_get(b, "fC"));
-    }
-    return 0;
-}
-
-static void read_evidence(struct story *y, struct evidence *ret)
-{
-    const struct store_visitor v = {.tick = add_batches};
-    struct err err = {0};
-
-    memset(ret, 0, sizeof *ret);
-    must(store_load(y->site->server.store, &v, ret, &err), &err);
 }
 
 static void both_arms_are_counted(void **state)
@@ -340,6 +193,18 @@ static void canaries_go_first(void **state)
     assert_int_equal(in_crowd, 0);
     assert_int_equal(permits, 3);
     assert_int_equal(ring(y), 1);
+
+    /* The other half goes on as controls, apart from the crowd: their lowest draws are gone. */
+    for (int k = 0; k < 8; k++) {
+        struct evidence e;
+
+        for (int i = 0; i < 6; i++)
+            dev_checkin(y->site, &canaries[i]);
+        tick(y, lags);
+        read_evidence(y, &e);
+        assert_true(e.main_n_c <= N);
+        assert_true(k < 7 || (e.canary_n_c >= 2 && e.canary_n_c <= 3));
+    }
 }
 
 /* --- restart ---------------------------------------------------------------------------------- */
@@ -438,19 +303,6 @@ static void one_exposure_whatever_the_retries(void **state)
 }
 
 /* --- bad input -------------------------------------------------------------------------------- */
-
-static void refused(struct story *y, const struct dev *d, const struct buf *body,
-                    struct httpsig_headers *headers, int status, const char *slug)
-{
-    struct exchange x = {0};
-
-    if (headers)
-        x.headers = *headers;
-    dev_send(y->site, d, body, &x);
-    assert_int_equal(x.status, status);
-    assert_string_equal(err_slug(x.problem.code), slug);
-    free(x.answer);
-}
 
 static void strangers_are_refused(void **state)
 {

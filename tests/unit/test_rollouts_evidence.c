@@ -1,0 +1,190 @@
+/* rollouts: who is counted in which arm, and that restarts change nothing of it. */
+#include "cmocka_all.h"
+
+#include "fleet_story.h"
+#include "flight.h"
+
+static struct flight *flight_of(struct story *y)
+{
+    return rollouts_channel(y->site->server.rollouts, CHANNEL)->flight;
+}
+
+static const struct arm *arm_of(struct story *y, int i)
+{
+    const struct device *d = fleet_find(y->site->server.fleet, y->devs[i].id.device);
+
+    return &flight_of(y)->arms.rows[d->index];
+}
+
+/* Treated in a trial that has become a batch. */
+static int64_t resolved(struct story *y)
+{
+    const struct flight *f = flight_of(y);
+    int64_t n = 0;
+
+    for (int i = 0; i < N; i++) {
+        const struct arm *m = arm_of(y, i);
+
+        n += arm_is_treated(m) && m->stratum < N_STRATA && f->tick - m->granted_tick > COUNTERS_LAG;
+    }
+    return n;
+}
+
+/* Each treated device stands in one trial, and who dies fails one, in either arm, wherever the
+ * restart comes. */
+static void a_restart_keeps_both_arms(void **state)
+{
+    struct story *y = *state;
+    struct evidence e;
+    int dead_t = -1, dead_c = -1;
+
+    start(y, 1);
+    while (site_count(y->site, "admitted") < 4)
+        tick(y, applies);
+    for (; dead_t < 0; site_tick(y->site, TICK_MS)) /* one of the next dies */
+        for (int i = 0; i < N; i++) {
+            dev_checkin(y->site, &y->devs[i]);
+            if (y->devs[i].digest[0] && dead_t < 0)
+                dies(&y->devs[dead_t = i]);
+            else if (y->devs[i].digest[0])
+                applies(&y->devs[i]);
+        }
+    for (int i = 0; i < N; i++) /* and of the controls the one that would be drawn last */
+        if (dead_c < 0 || arm_of(y, i)->u > arm_of(y, dead_c)->u)
+            dead_c = i;
+    dies(&y->devs[dead_c]);
+    for (int i = 0; i < 4; i++) /* past their deadlines; no batch yet */
+        tick(y, applies);
+    read_evidence(y, &e);
+    assert_int_equal(e.f_t + e.f_c, 0);
+    site_restart(y->site);
+    for (int i = 0; i < 8; i++)
+        tick(y, applies);
+    read_evidence(y, &e);
+    assert_int_equal(e.f_t, 1);
+    assert_int_equal(e.f_c, 1);
+    assert_true(resolved(y) > 5);
+    assert_int_equal(e.n_t, resolved(y)); /* none lost, none twice */
+}
+
+static void goodbyes_outlast_a_restart(void **state)
+{
+    struct story *y = *state;
+    int64_t treated;
+    struct evidence e;
+
+    start(y, 1);
+    while (tick(y, lags) == 0)
+        ;
+    treated = site_count(y->site, "admitted");
+    for (int i = 0; i < N; i++)
+        if (y->devs[i].digest[0]) {
+            dev_event(&y->devs[i], EVENT_GOODBYE, "", "shutdown", false);
+            dev_checkin(y->site, &y->devs[i]);
+            y->devs[i].number = -1;
+        }
+    site_restart(y->site);
+    for (int i = 0; i < 8; i++)
+        site_tick(y->site, TICK_MS);
+    read_evidence(y, &e);
+    assert_true(treated >= 1);
+    assert_int_equal(e.excused, treated);
+    assert_int_equal(e.overdue, 0);
+}
+
+static void who_left_the_evidence_stays_out(void **state)
+{
+    struct story *y = *state;
+    struct dev *d = NULL;
+    struct evidence e;
+    struct buf body;
+
+    start(y, 1);
+    while (tick(y, lags) == 0)
+        ;
+    for (int i = 0; i < N && !d; i++)
+        if (y->devs[i].digest[0])
+            d = &y->devs[i];
+    assert_non_null(d);
+    dev_event(d, EVENT_PREFLIGHT_FAILED, d->digest, "exit-1", true);
+    d->ready[0] = '\0';
+    dev_checkin(y->site, d);
+    dev_event(d, EVENT_GOODBYE, "", "reboot",
+              false); /* the same number with another body: a clone */
+    buf_init(&body, CHECKIN_MAX);
+    dev_body(y->site, d, &body);
+    refused(y, d, &body, NULL, 409, "checkin-forked");
+    buf_release(&body);
+    site_restart(y->site);
+    site_tick(y->site, TICK_MS);
+    read_evidence(y, &e);
+    assert_int_equal(e.direct, 0);
+    site_state_is(y->site, "running");
+}
+
+static void a_flaky_control_counts_once(void **state)
+{
+    struct story *y = *state;
+    struct evidence e;
+
+    start(y, 1);
+    tick(y, lags);
+    for (int k = 0; k < 2; k++) {
+        dev_event(&y->devs[0], EVENT_CRASH, digest(y, 4), "consumer", false);
+        tick(y, lags);
+        site_restart(y->site);
+    }
+    tick(y, lags);
+    read_evidence(y, &e);
+    assert_int_equal(e.control_crashes, 1);
+}
+
+static bool is_fallible(const struct dev *d)
+{
+    return d->os_version[0] == 'p' && strcmp(d->os_version, "p-62") >= 0;
+}
+
+/* Platforms beyond the gate's table share a row that no plan can name. */
+static void the_row_that_many_share_stops_all(void **state)
+{
+    struct story *y = *state;
+    struct dev rare[70];
+    char attempt[33], cohort[COHORT_NAME_MAX];
+
+    for (int i = 0; i < 70; i++) {
+        char os_version[8];
+
+        snprintf(os_version, sizeof os_version, "p-%02d", i);
+        rand_hex(attempt, 16);
+        dev_enrol_as(y->site, &rare[i], os_version, attempt, y->site->token);
+        strcpy(rare[i].ready, digest(y, 1));
+    }
+    start(y, 1);
+    for (int k = 0; k < 120 && !is_state(y, "halted"); k++) {
+        for (int i = 0; i < 70; i++) {
+            dev_checkin(y->site, &rare[i]);
+            if (rare[i].digest[0])
+                (is_fallible(&rare[i]) ? fails_preflight : applies)(&rare[i]);
+        }
+        tick(y, applies);
+    }
+    site_state_is(y->site, "halted");
+    for (int i = 62; i < 70; i++) {
+        snprintf(cohort, sizeof cohort, "linux-%s", rare[i].os_version);
+        assert_true(plan_recalls(y->site->repo.plan, digest(y, 1), cohort));
+    }
+    site_restart(y->site);
+    site_state_is(y->site, "halted");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(a_restart_keeps_both_arms),         TEST(goodbyes_outlast_a_restart),
+        TEST(who_left_the_evidence_stays_out),   TEST(a_flaky_control_counts_once),
+        TEST(the_row_that_many_share_stops_all),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
