@@ -54,6 +54,8 @@ struct flight {
 
     struct flight_note history[FLIGHT_HISTORY];
     int n_history; /* ever */
+
+    int64_t *ended_ms_of_tick, n_ended; /* own clock at the ends of replayed ticks; owned */
 };
 
 struct recall {

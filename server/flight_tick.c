@@ -16,6 +16,7 @@ void flight_free(struct flight *f)
     arms_release(&f->arms);
     free(f->policy_text);
     free(f->topology_text);
+    free(f->ended_ms_of_tick);
     free(f);
 }
 

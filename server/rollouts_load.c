@@ -238,6 +238,23 @@ static struct flight *flight_by_id(const struct rollouts *r, int64_t id)
     return NULL;
 }
 
+/* Ticks come in order, each one after the one before. */
+static int note_end(struct flight *f, int64_t tick, int64_t now_ms, struct err *err)
+{
+    int64_t *p;
+
+    if (tick != f->n_ended)
+        return err_set(err, ERR_INVALID, "tick %lld is missing", (long long)f->n_ended);
+    if ((tick & (tick + 1)) == 0) { /* room for 1, 3, 7, ... is used up */
+        p = realloc(f->ended_ms_of_tick, (size_t)(2 * tick + 1) * sizeof *p);
+        if (!p)
+            return err_set(err, ERR_NOMEM, "no memory for the clock of ticks");
+        f->ended_ms_of_tick = p;
+    }
+    f->ended_ms_of_tick[f->n_ended++] = now_ms;
+    return 0;
+}
+
 static int replay(struct flight *f, const struct row_tick *row, struct facts *x, struct err *err)
 {
     json_auto_t *facts = NULL, *decision = NULL;
@@ -260,7 +277,8 @@ static int replay(struct flight *f, const struct row_tick *row, struct facts *x,
     f->tick = row->tick + 1;
     f->tick_ms = f->last.tick_ms;
     f->elapsed_ms = x->f.now_ms;
-    return decision_thresholds(decision, &f->admission, err);
+    r = note_end(f, row->tick, x->f.now_ms, err);
+    return r < 0 ? r : decision_thresholds(decision, &f->admission, err);
 }
 
 static int on_tick(void *ctx, const struct row_tick *row, struct err *err)
@@ -280,12 +298,12 @@ static int on_tick(void *ctx, const struct row_tick *row, struct err *err)
 
 /* --- arms ------------------------------------------------------------------------------------- */
 
-/* Ticks to the rollout's clock, as nearly as can be told. */
+/* The rollout's clock as a tick began. */
 static int64_t clock_of_tick(const struct flight *f, int64_t tick)
 {
-    int64_t ms = f->elapsed_ms - (f->tick - tick) * f->tick_ms;
-
-    return ms > 0 ? ms : 0;
+    if (tick <= 0)
+        return 0;
+    return tick <= f->n_ended ? f->ended_ms_of_tick[tick - 1] : f->elapsed_ms;
 }
 
 static int on_exposure(void *ctx, const struct row_exposure *row, struct err *err)

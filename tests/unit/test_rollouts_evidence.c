@@ -67,6 +67,27 @@ static void a_restart_keeps_both_arms(void **state)
     assert_int_equal(e.n_t, resolved(y)); /* none lost, none twice */
 }
 
+static void a_restart_keeps_the_clock(void **state)
+{
+    struct story *y = *state;
+    int64_t granted_ms[N];
+
+    start(y, 1);
+    for (int k = 0; k < 12; k++) {
+        for (int i = 0; i < N; i++) {
+            dev_checkin(y->site, &y->devs[i]);
+            if (y->devs[i].digest[0])
+                applies(&y->devs[i]);
+        }
+        site_tick(y->site, TICK_MS + (k < 6 ? 700 : 0)); /* ticks differ */
+    }
+    for (int i = 0; i < N; i++)
+        granted_ms[i] = arm_of(y, i)->granted_ms;
+    site_restart(y->site);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(arm_of(y, i)->granted_ms, granted_ms[i]);
+}
+
 static void goodbyes_outlast_a_restart(void **state)
 {
     struct story *y = *state;
@@ -181,9 +202,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(a_restart_keeps_both_arms),         TEST(goodbyes_outlast_a_restart),
-        TEST(who_left_the_evidence_stays_out),   TEST(a_flaky_control_counts_once),
-        TEST(the_row_that_many_share_stops_all),
+        TEST(a_restart_keeps_both_arms),   TEST(a_restart_keeps_the_clock),
+        TEST(goodbyes_outlast_a_restart),  TEST(who_left_the_evidence_stays_out),
+        TEST(a_flaky_control_counts_once), TEST(the_row_that_many_share_stops_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
