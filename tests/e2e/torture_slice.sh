@@ -1,3 +1,3 @@
 #!/bin/bash
-# A slice of tests/torture: the agent killed at 20 steps of one apply. `./tests/run torture` takes them all.
-exec "$(dirname "$0")/../torture/run" 20
+# A slice of tests/torture: the agent killed at 30 steps of one apply. `./tests/run torture` takes them all.
+exec "$(dirname "$0")/../torture/run" 30
