@@ -77,7 +77,7 @@ bool device_in_canary_group(const struct device *d, const char *channel)
 {
     const struct device_channel *dc = device_channel_find(d, channel);
 
-    return strcmp(d->group, CANARY_GROUP) == 0 || (dc && dc->ring == RING_PREF_CANARY);
+    return strcmp(d->group, CANARY_GROUP) == 0 || (dc && dc->canary);
 }
 
 static void copy(char *ret, size_t size, const char *s)

@@ -26,7 +26,7 @@ struct device_channel {
     char running[65], ready[65]; /* digests; "" none */
     char hold[64];
     int64_t ready_tick, last_tick; /* of the channel's rollout; -1 */
-    enum ring_preference ring;     /* not stored: known again at the next check-in */
+    bool canary;                   /* by its owner's configuration */
 };
 
 struct device {

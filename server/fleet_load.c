@@ -53,6 +53,7 @@ static int on_device_channel(void *ctx, const struct row_device_channel *row, st
     copy(dc->hold, sizeof dc->hold, row->hold);
     dc->ready_tick = row->ready_tick;
     dc->last_tick = row->last_tick;
+    dc->canary = row->canary;
     return 0;
 }
 

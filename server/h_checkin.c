@@ -312,6 +312,7 @@ static void put_channel(struct device_channel *dc, const struct device *d,
     row.hold = dc->hold[0] ? dc->hold : NULL;
     row.ready_tick = dc->ready_tick;
     row.last_tick = dc->last_tick;
+    row.canary = dc->canary;
     store_put_device_channel(b, &row);
 }
 
@@ -348,7 +349,7 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
     int r = 0;
 
     if (dc) {
-        dc->ring = cc->ring;
+        dc->canary = cc->ring == RING_PREF_CANARY;
         m = f ? flight_arm(f, d, hearing.wall_ms) : NULL;
         if (m)
             changed = flight_hear(f, m, d, &hearing);

@@ -42,6 +42,7 @@ struct row_device_channel {
     const char *ready;  /* digest, NULL */
     int64_t ready_tick; /* of the rollout `ready`; -1 */
     int64_t last_tick;
+    bool canary; /* by its owner's configuration */
 };
 
 /* One exposure per (device, digest); written before the permit leaves. Later states replace it. */

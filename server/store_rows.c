@@ -34,7 +34,7 @@ const struct store_table store_tables[STORE_N_NOUNS] = {
     TABLE(device_channel, "device_channels", 2), .columns = {
         TEXT(device_channel, device), TEXT(device_channel, channel), TEXT(device_channel, running),
         TEXT(device_channel, hold), TEXT(device_channel, ready), INT(device_channel, ready_tick),
-        INT(device_channel, last_tick)}},
+        INT(device_channel, last_tick), BOOL(device_channel, canary)}},
     TABLE(exposure, "exposures", 2), .columns = {
         TEXT(exposure, device), TEXT(exposure, digest), TEXT(exposure, channel),
         TEXT(exposure, kind), TEXT(exposure, nonce), INT(exposure, at_ms), INT(exposure, tick),

@@ -51,6 +51,7 @@ plan=$(read_plan)
 if rollout_is .state halted; then
     assert_eq "$(jq -r --arg d "$digest" '.recalled[] | select(.digest == $d) | .cohorts // [] | length' <<<"$plan")" 0 \
         "the plan recalls 2.0 everywhere"
+    wait_until 20 "all that had it are back" rollout_is '.counts | .recalled + .rolled_back == .admitted' true
 else
     assert_eq "$(jq -r --arg d "$digest" '.recalled[] | select(.digest == $d) | .cohorts[]' <<<"$plan")" linux-rhel-9 \
         "the plan recalls 2.0 there"

@@ -1,13 +1,17 @@
 #!/bin/bash
 # Content that kills its host at load, on every host, without a word: the server hears nothing but silence.
 # Three go first in a fleet of 300; nobody follows them, silence halts the rollout (or it stands still and
-# asks), the controls stay on what they have.
+# asks), the controls stay on what they have. A server killed before the verdict comes to the same.
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/site.bash"
 crowd=300
 
 judged() {
     [ "$(rollout_field '.state == "halted" or .verdict == "ask"')" = true ]
+}
+
+gone() {
+    [ "$(rollout_field .counts.admitted)" -ge "$1" ]
 }
 
 make_site
@@ -25,6 +29,10 @@ wait_until 20 "all run 1.0 healthily" rollout_is .counts.healthy $crowd
 step "2.0 silences whoever loads it"
 publish 2.0
 expect 0 fb rollout start crs/2.0 --policy quick
+wait_until 20 "the first ones have it" gone 3
+stop server KILL
+start_server
+step "the server is back after a kill, $(rollout_field .counts.admitted) exposed"
 wait_until 30 "2.0 is judged" judged
 exposed=$(rollout_field .counts.admitted)
 step "$(rollout_field '.state + ": " + (.reasons[0].text // .stands)')"

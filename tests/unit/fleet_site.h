@@ -379,6 +379,7 @@ struct dev {
     char epoch[17], os_version[24];
     int64_t number;
     char running[65], ready[65];
+    bool canary; /* by its own configuration */
     int64_t pace_wait_s;
     int64_t snapshot; /* -1: the present one */
     struct event events[4];
@@ -462,6 +463,7 @@ static void dev_body(struct site *t, const struct dev *d, struct buf *ret)
     c->n_channels = 1;
     strcpy(cc->channel, CHANNEL);
     strcpy(cc->running, d->running);
+    cc->ring = d->canary ? RING_PREF_CANARY : RING_PREF_DEFAULT;
     cc->snapshot_version = d->snapshot >= 0 ? d->snapshot : t->repo.snapshot;
     cc->has_ready = d->ready[0];
     strcpy(cc->ready, d->ready);

@@ -88,6 +88,20 @@ static void a_restart_keeps_the_clock(void **state)
         assert_int_equal(arm_of(y, i)->granted_ms, granted_ms[i]);
 }
 
+static void canaries_are_known_after_a_restart(void **state)
+{
+    struct story *y = *state;
+
+    for (int i = 0; i < 4; i++) {
+        y->devs[i].canary = true;
+        dev_checkin(y->site, &y->devs[i]);
+    }
+    site_restart(y->site);
+    start(y, 1); /* before anybody is heard again */
+    assert_int_equal(flight_of(y)->gate.rings[0].kind, RING_CANARY);
+    assert_int_equal(flight_of(y)->gate.rings[0].cap, 2);
+}
+
 static void goodbyes_outlast_a_restart(void **state)
 {
     struct story *y = *state;
@@ -202,9 +216,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(a_restart_keeps_both_arms),   TEST(a_restart_keeps_the_clock),
-        TEST(goodbyes_outlast_a_restart),  TEST(who_left_the_evidence_stays_out),
-        TEST(a_flaky_control_counts_once), TEST(the_row_that_many_share_stops_all),
+        TEST(a_restart_keeps_both_arms),          TEST(a_restart_keeps_the_clock),
+        TEST(canaries_are_known_after_a_restart), TEST(goodbyes_outlast_a_restart),
+        TEST(who_left_the_evidence_stays_out),    TEST(a_flaky_control_counts_once),
+        TEST(the_row_that_many_share_stops_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
