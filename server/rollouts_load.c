@@ -436,6 +436,14 @@ static int open_channels(struct server *s, struct rollouts *r, struct err *err)
     return 0;
 }
 
+/* The oldest first, as they were made: a plan that has no room for all leaves those out. */
+static int by_age(const void *a, const void *b)
+{
+    const struct recall *p = a, *q = b;
+
+    return (p->at_ms > q->at_ms) - (p->at_ms < q->at_ms);
+}
+
 static int load_rows(struct server *s, struct loading *l, struct err *err)
 {
     const struct store_visitor first = {
@@ -443,6 +451,10 @@ static int load_rows(struct server *s, struct loading *l, struct err *err)
     const struct store_visitor releases = {.release = on_release}, ticks = {.tick = on_tick};
     int r = store_load(s->store, &first, l, err);
 
+    for (int i = 0; r == 0 && i < l->r->n_channels; i++)
+        if (l->r->channels[i].n_recalls > 1)
+            qsort(l->r->channels[i].recalls, (size_t)l->r->channels[i].n_recalls,
+                  sizeof(struct recall), by_age);
     for (int i = 0; r == 0 && i < l->r->n_channels; i++)
         if (l->r->channels[i].flight)
             r = flight_complete(s, l->r->channels[i].flight, err);
@@ -485,19 +497,6 @@ static int load_arms(struct server *s, struct loading *l, struct err *err)
     return r;
 }
 
-static int load_plans(struct server *s, struct rollouts *r, struct err *err)
-{
-    for (int i = 0; i < r->n_channels; i++) {
-        struct plan *p;
-        int rc = plan_text(s, &r->channels[i], &p, &r->channels[i].plan_text, err);
-
-        if (rc < 0)
-            return rc;
-        plan_free(p);
-    }
-    return 0;
-}
-
 int rollouts_open(struct server *s, struct rollouts **ret, struct err *err)
 {
     struct rollouts *r = calloc(1, sizeof *r);
@@ -508,8 +507,6 @@ int rollouts_open(struct server *s, struct rollouts **ret, struct err *err)
         rc = load_rows(s, &l, err);
     if (rc == 0)
         rc = load_arms(s, &l, err);
-    if (rc == 0)
-        rc = load_plans(s, r, err);
     if (rc < 0) {
         rollouts_free(r);
         return err_context(err, rc, "load rollouts");

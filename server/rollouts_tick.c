@@ -247,13 +247,30 @@ static int64_t tick_channel(struct server *s, struct channel *ch)
     return f->tick_ms;
 }
 
+/* After a start what is published may say something else than what holds now: another permit key,
+ * another interval. Nobody would take a permit of a key that the plan does not name. */
+static void tell_anew(struct server *s, struct channel *ch)
+{
+    struct store_batch *b = store_batch_new();
+    struct err err = {0};
+
+    if (b)
+        commit_channel(s, ch, false, b, &err);
+}
+
 int64_t rollouts_tick(struct server *s)
 {
     int64_t next_ms = NEXT_MAX_MS;
 
     for (int i = 0; i < s->rollouts->n_channels && !atomic_load(&s->degraded); i++) {
         struct channel *ch = &s->rollouts->channels[i];
-        int64_t ms = flight_is_open(ch->flight) ? tick_channel(s, ch) : NEXT_MAX_MS;
+        int64_t ms;
+
+        if (!ch->plan_text)
+            tell_anew(s, ch);
+        if (atomic_load(&s->degraded))
+            break;
+        ms = flight_is_open(ch->flight) ? tick_channel(s, ch) : NEXT_MAX_MS;
 
         if (ms < next_ms)
             next_ms = ms;

@@ -173,8 +173,18 @@ does_not_start 1 "unknown key 'nonsense'" ""
 set_to threads=0
 does_not_start 1 "'threads' is 0" ""
 
-step "and the good one does, alone"
+step "and the good one does, alone; with a permit key of its own the plan names it"
+(umask 077 && openssl genpkey -algorithm ed25519 -out "$server/online/permit.pem")
+permit_key=$(openssl pkey -in "$server/online/permit.pem" -pubout -outform DER | tail -c 32 | od -An -v -tx1 | tr -d ' \n')
 start_server
+plan_names_key() {
+    local version hash
+    version=$(curl -sf "$url/repo/metadata/timestamp.json" | jq '.signed.meta["snapshot.json"].version')
+    version=$(curl -sf "$url/repo/metadata/$version.snapshot.json" | jq '.signed.meta["rollout.json"].version')
+    hash=$(curl -sf "$url/repo/metadata/$version.rollout.json" | jq -r ".signed.targets[\"rollout/$channel.json\"].hashes.sha256")
+    curl -sf "$url/repo/targets/rollout/$hash.$channel.json" | grep -q "$permit_key"
+}
+wait_until 10 "the plan names the permit key" plan_names_key
 expect 1 "$FIREBREAK_BIN/firebreakd" --config "$server/firebreakd.conf"
 assert_contains "$out" "another process uses" "a second server"
 who=viewer
