@@ -112,17 +112,20 @@ static void look_after_renewal(struct controller *c)
 static int64_t work(struct controller *c)
 {
     struct server *s = c->server;
+    bool broken;
     int64_t next_ms;
 
     pthread_mutex_lock(&s->site);
-    if ((store_failed(s->store) || atomic_load(&s->degraded)) && !recover(c)) {
+    broken = store_failed(s->store) || atomic_load(&s->degraded);
+    if (broken && !recover(c)) {
         atomic_store(&s->degraded, true);
         next_ms = RECOVERY_EVERY_MS;
     } else {
         next_ms = rollouts_tick(s);
         look_after_renewal(c);
+        /* At once, unless that helped only until the next, larger commit. */
         if (atomic_load(&s->degraded))
-            next_ms = 0;
+            next_ms = broken ? RECOVERY_EVERY_MS : 0;
         else if (next_ms > RENEWAL_EVERY_MS)
             next_ms = RENEWAL_EVERY_MS;
     }
