@@ -174,6 +174,51 @@ static void a_flaky_control_counts_once(void **state)
     assert_int_equal(e.control_crashes, 1);
 }
 
+/* One failure on one platform, once enough others do well: that platform alone is stopped. */
+static void one_platform_is_halted_alone(void **state)
+{
+    struct story *y = *state;
+    struct dev bad[4];
+    char attempt[33];
+    bool failed = false;
+
+    for (int i = 0; i < 4; i++) {
+        rand_hex(attempt, 16);
+        dev_enrol_as(y->site, &bad[i], "bad", attempt, y->site->token);
+        strcpy(bad[i].ready, digest(y, 1));
+    }
+    start(y, 1);
+    for (int k = 0; k < 120 && !is_state(y, "complete"); k++) {
+        if (k % 7 == 3)
+            site_restart(y->site);
+        for (int i = 0; i < 4; i++) {
+            if (failed && bad[i].digest[0])
+                continue; /* the first one; or has a permit and waits for its end */
+            dev_checkin(y->site, &bad[i]);
+            if (!failed && bad[i].digest[0] && site_count(y->site, "admitted") >= 8) {
+                fails_preflight(&bad[i]);
+                dev_checkin(y->site, &bad[i]);
+                failed = true;
+            }
+        }
+        tick(y, applies);
+    }
+    assert_true(failed);
+    site_state_is(y->site, "complete");
+    assert_true(plan_recalls(y->site->repo.plan, digest(y, 1), "linux-bad"));
+    assert_false(plan_recalls(y->site->repo.plan, digest(y, 1), "linux-debian-12"));
+    assert_null(plan_candidate(y->site->repo.plan, "linux-bad"));
+    assert_non_null(plan_candidate(y->site->repo.plan, "linux-debian-12"));
+    for (int i = 0; i < 4; i++) {
+        dev_checkin(y->site, &bad[i]);
+        assert_string_equal(bad[i].digest, "");
+        if (bad[i].ready[0])
+            assert_string_equal(bad[i].wait, "halted");
+    }
+    assert_true(site_count(y->site, "admitted") <= N + 4);
+    assert_int_equal(site_count(y->site, "healthy"), N);
+}
+
 static bool is_fallible(const struct dev *d)
 {
     return d->os_version[0] == 'p' && strcmp(d->os_version, "p-62") >= 0;
@@ -219,7 +264,7 @@ int main(void)
         TEST(a_restart_keeps_both_arms),          TEST(a_restart_keeps_the_clock),
         TEST(canaries_are_known_after_a_restart), TEST(goodbyes_outlast_a_restart),
         TEST(who_left_the_evidence_stays_out),    TEST(a_flaky_control_counts_once),
-        TEST(the_row_that_many_share_stops_all),
+        TEST(one_platform_is_halted_alone),       TEST(the_row_that_many_share_stops_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
