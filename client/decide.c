@@ -116,12 +116,6 @@ int64_t decide_pace_wait_s(const struct decide_facts *f)
     return wait > seen ? wait - seen : 0;
 }
 
-bool decide_recalled(const struct decide_facts *f)
-{
-    return f->plan && f->channel->current[0] &&
-           plan_recalls(f->plan, f->channel->current, f->cohort);
-}
-
 const char *decide_back(const struct decide_facts *f, const char *digest)
 {
     struct state_channel *c = f->channel;
@@ -141,6 +135,17 @@ const char *decide_back(const struct decide_facts *f, const char *digest)
             best = r;
     }
     return best ? best->digest : "";
+}
+
+bool decide_recalled(const struct decide_facts *f)
+{
+    const char *current = f->channel->current;
+    const struct state_release *r;
+
+    if (!f->plan || !current[0] || !plan_recalls(f->plan, current, f->cohort))
+        return false;
+    r = state_release(f->channel, current);
+    return *decide_back(f, current) || !r || !r->healthy_s;
 }
 
 int decide_version_compare(const char *a, const char *b)

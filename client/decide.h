@@ -54,7 +54,9 @@ const char *decide_refusal(const struct decide_facts *f, const struct want *w,
  * owner's word, a device that never ran content healthily). Needs f->manifest. */
 int64_t decide_pace_wait_s(const struct decide_facts *f);
 
-/* True if the plan recalls what runs here. */
+/* True if what runs here is to be left because the plan recalls it. Content that has worked here
+ * stays where there is nothing to go back to: or who stole the server could take all protection
+ * away by recalling everything (DESIGN section 1, invariant 11). */
 bool decide_recalled(const struct decide_facts *f);
 
 /* Where a channel goes back to from `digest`: the release that it ran healthily last and that is

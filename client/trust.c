@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/hex.h"
+#include "decide.h"
 #include "incoming.h"
 #include "layout.h"
 #include "tree.h"
@@ -127,6 +128,8 @@ static int keep_manifest(void *ctx, const char *channel, const struct buf *data,
 /* What the plan says of releases that are known here already. */
 static void apply_plan(const struct agent *a, struct state_channel *c, const struct plan *plan)
 {
+    const struct decide_facts f = {.channel = c, .plan = plan, .cohort = a->cohort};
+
     for (size_t i = c->n_quarantine; i-- > 0;) {
         const struct state_quarantine q = c->quarantine[i];
 
@@ -134,7 +137,7 @@ static void apply_plan(const struct agent *a, struct state_channel *c, const str
         if (!q.blamed && strcmp(q.cause, "owner") != 0 && plan_lifts(plan, q.digest))
             state_lift(c, q.digest);
     }
-    if (c->current[0] && plan_recalls(plan, c->current, a->cohort)) {
+    if (decide_recalled(&f)) {
         strcpy(c->leave.digest, c->current);
         strcpy(c->leave.cause, "recall");
     } else if (c->pending.digest[0] && plan_recalls(plan, c->pending.digest, a->cohort)) {

@@ -258,6 +258,26 @@ static void test_recalled(void **state)
     assert_true(decide_recalled(&w->f));
 }
 
+/* Recalling everything does not disarm a device: what has worked here stays. */
+static void test_recalled_with_nothing_to_go_back_to(void **state)
+{
+    struct world *w = *state;
+    struct state_channel *c = w->f.channel;
+    struct state_release *mine = state_add_release(c, c->current);
+    char old[65] = {0};
+
+    w->plan.recalled = &w->recalled;
+    w->plan.n_recalled = 1;
+    strcpy(w->recalled.digest, c->current);
+    mine->healthy_s = 0;
+    assert_true(decide_recalled(&w->f)); /* never worked here: it goes */
+    mine->healthy_s = 5;
+    assert_false(decide_recalled(&w->f));
+    memset(old, 'e', 64);
+    state_add_release(c, old)->healthy_s = 3;
+    assert_true(decide_recalled(&w->f)); /* there is a way back again */
+}
+
 static void test_versions(void **state)
 {
     (void)state;
@@ -281,6 +301,7 @@ int main(void)
         T(test_pace),
         T(test_way_back),
         T(test_recalled),
+        T(test_recalled_with_nothing_to_go_back_to),
         T(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
