@@ -81,6 +81,24 @@ static void note_control_crash(struct flight *f, struct arm *m, const struct eve
     f->control_crashes[m->cohort]++;
 }
 
+/* The exposure stays open: the device may try again under it (DESIGN section 4, "a retry gets the
+ * same exposure again"). So after a checker's word that it is not the content's fault, and after an
+ * interruption. */
+static bool is_worth_a_retry(const struct event *e)
+{
+    return !e->blamed &&
+           (e->kind == EVENT_PREFLIGHT_FAILED || strcmp(e->cause, "interrupted") == 0);
+}
+
+static void reopen(struct arm *m)
+{
+    if (is_final(m))
+        return;
+    m->state = ARM_GRANTED;
+    m->acks = 0;
+    m->ack_tick = -1;
+}
+
 static void hear_event(struct flight *f, struct arm *m, const struct event *e)
 {
     bool ours = strcmp(e->digest, f->digest) == 0 && strcmp(e->channel, f->channel) == 0;
@@ -92,6 +110,10 @@ static void hear_event(struct flight *f, struct arm *m, const struct event *e)
         note_control_crash(f, m, e);
     if (!ours || !arm_is_treated(m))
         return;
+    if (is_worth_a_retry(e)) {
+        reopen(m);
+        return;
+    }
     switch (e->kind) {
     case EVENT_PREFLIGHT_FAILED:
         if (m->state == ARM_GRANTED || m->state == ARM_APPLIED) {

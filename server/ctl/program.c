@@ -84,7 +84,7 @@ static const struct cli_opt halt_opts[] = {
 };
 
 static const struct cli_opt promote_opts[] = {
-    {"reason", "TEXT", "why; kept in the audit", true, false},
+    {"reason", "TEXT", "why; kept in the audit", false, false},
     {0},
 };
 

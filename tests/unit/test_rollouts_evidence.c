@@ -157,6 +157,30 @@ static void who_left_the_evidence_stays_out(void **state)
     site_state_is(y->site, "running");
 }
 
+static int64_t retried;
+
+/* Not the content's fault: says so once, and asks again. */
+static void fails_unblamed_once(struct dev *d)
+{
+    if (retried++ == 0)
+        dev_event(d, EVENT_PREFLIGHT_FAILED, d->digest, "preflight-exit-75", false);
+    else
+        applies(d);
+}
+
+static void an_unblamed_failure_is_no_evidence_and_may_retry(void **state)
+{
+    struct story *y = *state;
+
+    retried = 0;
+    start(y, 1);
+    run_until(y, "complete", 120, fails_unblamed_once);
+    assert_true(retried > N);                             /* one device took its permit twice */
+    assert_int_equal(site_count(y->site, "admitted"), N); /* under one exposure */
+    assert_int_equal(site_count(y->site, "preflight_failed"), 0);
+    assert_int_equal(site_count(y->site, "healthy"), N);
+}
+
 static void a_flaky_control_counts_once(void **state)
 {
     struct story *y = *state;
@@ -261,10 +285,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(a_restart_keeps_both_arms),          TEST(a_restart_keeps_the_clock),
-        TEST(canaries_are_known_after_a_restart), TEST(goodbyes_outlast_a_restart),
-        TEST(who_left_the_evidence_stays_out),    TEST(a_flaky_control_counts_once),
-        TEST(one_platform_is_halted_alone),       TEST(the_row_that_many_share_stops_all),
+        TEST(a_restart_keeps_both_arms),
+        TEST(a_restart_keeps_the_clock),
+        TEST(canaries_are_known_after_a_restart),
+        TEST(goodbyes_outlast_a_restart),
+        TEST(an_unblamed_failure_is_no_evidence_and_may_retry),
+        TEST(who_left_the_evidence_stays_out),
+        TEST(a_flaky_control_counts_once),
+        TEST(one_platform_is_halted_alone),
+        TEST(the_row_that_many_share_stops_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
