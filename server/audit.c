@@ -8,7 +8,7 @@
 #include "base/cleanup.h"
 #include "base/hex.h"
 #include "server.h"
-#include "store.h"
+#include "store/store.h"
 #include "tuf/canon.h"
 
 #define ROW_MAX 1000000 /* canonical bytes of a row */

@@ -17,7 +17,7 @@
 #include "base/hex.h"
 #include "base/jsonx.h"
 #include "server.h"
-#include "store.h"
+#include "store/store.h"
 #include "text.h"
 
 #define TOKEN_BYTES      32

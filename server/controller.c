@@ -10,10 +10,10 @@
 #include "audit.h"
 #include "auth.h"
 #include "base/log.h"
-#include "fleet.h"
-#include "repo.h"
-#include "rollouts.h"
-#include "store.h"
+#include "fleet/fleet.h"
+#include "repo/repo.h"
+#include "rollouts/rollouts.h"
+#include "store/store.h"
 
 #define RENEWAL_EVERY_MS  1000 /* how often it is looked at; a life is at least two seconds */
 #define RECOVERY_EVERY_MS 1000

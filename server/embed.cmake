@@ -9,7 +9,7 @@ function(c_array name file out)
 endfunction()
 
 if(MIGRATIONS)
-    set(text "#include \"store_sqlite_schema.h\"\n\n")
+    set(text "#include \"store/store_sqlite_schema.h\"\n\n")
     set(rows "")
     set(expected 1)
     foreach(file IN LISTS MIGRATIONS)

@@ -11,12 +11,12 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "controller.h"
-#include "fleet.h"
-#include "http.h"
+#include "fleet/fleet.h"
+#include "http/http.h"
 #include "master.h"
-#include "repo.h"
-#include "rollouts.h"
-#include "store.h"
+#include "repo/repo.h"
+#include "rollouts/rollouts.h"
+#include "store/store.h"
 
 #define MAX_BATCH_ROWS 20000
 

@@ -8,7 +8,7 @@
 
 #include "base/cli.h"
 #include "base/log.h"
-#include "http.h"
+#include "http/http.h"
 #include "life.h"
 #include "metrics.h"
 

@@ -8,7 +8,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "server.h"
-#include "store.h"
+#include "store/store.h"
 
 #define SETTING "master/mark"
 #define TEXT    "firebreak/master-mark/1"

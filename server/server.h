@@ -1,13 +1,14 @@
 /*
  * server: what firebreakd is made of. One struct, handed down; no globals.
  *
- *   http.h      libmicrohttpd: routes, bodies, suspended connections, problems
+ *   http/       libmicrohttpd: requests, replies, suspended connections, problems
+ *   api/        routes and their handlers
+ *   store/      asynchronous store interface; store_sqlite*.c its first driver
+ *   repo/       the TUF repository and the blobs, served from memory, signed with the online keys
+ *   fleet/      devices, their draws and arms, counters by tick
+ *   rollouts/   rollouts in flight: facts -> canary/ -> decision -> plan
  *   auth.h      operators and enrolment tokens
- *   store.h     asynchronous store interface; store_sqlite*.c its first driver
  *   audit.h     the hash-chained log of what people and the gate did
- *   repo.h      the TUF repository and blobs, served from memory, signed with the online keys
- *   fleet.h     devices, their draws and arms, counters by tick
- *   rollouts.h  rollouts in flight: facts -> canary/ -> decision -> plan
  *   controller.h  the thread that ticks
  *   metrics.h   one row a metric
  *

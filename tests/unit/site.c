@@ -13,8 +13,8 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "init.h"
-#include "repo.h"
-#include "store.h"
+#include "repo/repo.h"
+#include "store/store.h"
 
 #define MONTH_S INT64_C(2592000)
 

@@ -9,7 +9,7 @@
 #include "audit.h"
 #include "audit_chain.h"
 #include "site.h"
-#include "store.h"
+#include "store/store.h"
 
 static int set_up(void **state)
 {

@@ -7,7 +7,7 @@
 #include "auth.h"
 #include "base/file.h"
 #include "site.h"
-#include "store.h"
+#include "store/store.h"
 
 static int set_up(void **state)
 {

@@ -1,7 +1,7 @@
 /* checkin_decide: every way in which a device is told to wait, and the three in which it is not. */
 #include "cmocka_all.h"
 
-#include "checkin_decide.h"
+#include "rollouts/checkin_decide.h"
 
 /* A device that gets a permit: each case changes what it names. */
 static struct decide_facts admitted(void)

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "admission.h"
-#include "counters.h"
+#include "rollouts/admission.h"
+#include "fleet/counters.h"
 
 #define NOBODY ((struct standing){.tick = -1})
 

@@ -12,10 +12,10 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "blob.h"
-#include "http.h"
+#include "repo/blob.h"
+#include "http/http.h"
 #include "metrics.h"
-#include "store.h"
+#include "store/store.h"
 
 struct site {
     struct server s;

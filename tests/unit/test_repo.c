@@ -10,11 +10,11 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/hex.h"
-#include "repo.h"
-#include "repo_internal.h"
-#include "rollouts.h"
+#include "repo/repo.h"
+#include "repo/repo_internal.h"
+#include "rollouts/rollouts.h"
 #include "site.h"
-#include "store.h"
+#include "store/store.h"
 #include "tuf/client.h"
 
 /* In place of the rollouts' own: a release that some plan needs. */

@@ -2,7 +2,7 @@
 #include "cmocka_all.h"
 
 #include "fleet_story.h"
-#include "flight.h"
+#include "rollouts/flight.h"
 
 static struct flight *flight_of(struct story *y)
 {

@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "http.h"
+#include "http/http.h"
 
 #define MAX_ENDPOINTS 128
 

@@ -17,7 +17,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/hex.h"
-#include "http.h"
+#include "http/http.h"
 #include "life.h"
 #include "net/http.h"
 #include "site.h"

@@ -10,8 +10,8 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "store.h"
-#include "store_rows.h"
+#include "store/store.h"
+#include "store/store_rows.h"
 
 struct place {
     char dir[64];

@@ -1,0 +1,45 @@
+/* h_meta: the page, and what machines ask about the server itself. */
+#include <string.h>
+
+#include "embedded.h"
+#include "api/handlers.h"
+#include "http/http.h"
+#include "metrics.h"
+#include "repo/repo.h"
+#include "store/store.h"
+
+#define METRICS_BYTES_MAX 65536
+#define PAGE_BYTES_MAX    1000000
+
+void h_page(struct request *rq)
+{
+    struct buf b;
+
+    buf_init(&b, PAGE_BYTES_MAX);
+    buf_adds(&b, embedded_page);
+    reply_buf(rq, 200, "text/html; charset=utf-8", &b);
+}
+
+/* Healthy: it takes check-ins in and keeps them. */
+void h_healthz(struct request *rq)
+{
+    struct server *s = rq->server;
+    bool ok = !atomic_load(&s->degraded) && !store_failed(s->store);
+    json_auto_t *o = json_pack("{s:s}", "status", ok ? "ok" : "degraded");
+
+    reply_json(rq, ok ? 200 : 503, o);
+}
+
+void h_metrics(struct request *rq)
+{
+    struct server *s = rq->server;
+    struct store_stats stats;
+    struct buf b;
+
+    store_get_stats(s->store, &stats);
+    metric_set(s->metrics, METRICS_STORE_FAILURES, stats.failures);
+    metric_set(s->metrics, METRICS_SNAPSHOT, repo_snapshot_version(s->repo));
+    buf_init(&b, METRICS_BYTES_MAX);
+    metrics_write(s->metrics, &b);
+    reply_buf(rq, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
+}

@@ -1,0 +1,87 @@
+/*
+ * arms: what each device is in one rollout: treated, control, or neither yet (docs/gate.md
+ * "Words"). One array per rollout, indexed by device.index; plain memory, rebuilt from exposures
+ * and device_channel rows after a restart.
+ *
+ * Devices without evidence (clones, enrolled after the start, taken out by an operator) are paced,
+ * admitted and recorded like all others, but stand in no counter.
+ */
+#ifndef FIREBREAK_SERVER_ARMS_H
+#define FIREBREAK_SERVER_ARMS_H
+
+#include "fleet/counters.h"
+#include "permit.h"
+
+#define ARM_AWAKE_TICKS 2 /* ready "now": said so in this tick or the one before */
+#define ARM_ACKS        2 /* check-ins on the release that make a device healthy */
+
+/* X(NAME, text of the exposure's row) */
+#define ARM_STATES(X)                                                                              \
+    X(UNTREATED, "untreated") /* no exposure */                                                    \
+    X(GRANTED, "granted")                                                                          \
+    X(APPLIED, "applied")                                                                          \
+    X(HEALTHY, "healthy")                                                                          \
+    X(CRASHED, "crashed") /* and still on the release; acknowledges anew */                        \
+    X(PREFLIGHT_FAILED, "preflight_failed")                                                        \
+    X(ROLLED_BACK, "rolled_back")                                                                  \
+    X(RECALLED, "recalled")
+
+enum arm_state {
+#define X(name, text) ARM_##name,
+    ARM_STATES(X)
+#undef X
+        N_ARM_STATES
+};
+const char *arm_state_name(enum arm_state s);
+int arm_state_from(const char *text, enum arm_state *ret);
+
+struct arm {
+    uint64_t u;                                  /* its draw for this release */
+    int64_t first_ready, prev_ready, ready_tick; /* ticks that it said ready in; -1 never */
+    int64_t seen_tick;                           /* last check-in; -1 */
+    int64_t granted_tick, ack_tick;              /* -1 */
+    int64_t granted_ms, healthy_ms;              /* of the rollout's clock; -1 */
+    int64_t granted_wall_ms;
+    struct standing standing;
+    uint8_t state, stratum;
+    int8_t cohort; /* -1: no row left for it */
+    int acks;
+    char nonce[NONCE_LEN + 1]; /* of the last permit */
+    bool known;                /* filled in */
+    bool evidence;
+    bool canary;
+    bool ready;       /* said so in its last check-in */
+    bool paced;       /* ready, but the manifest's pace has not reached it */
+    bool held;        /* its owner or its boot guard holds updates */
+    bool running;     /* runs the release */
+    bool away;        /* said goodbye */
+    bool steady;      /* no consumer crash in the 7 days before it staged */
+    bool direct;      /* counted as direct evidence */
+    bool crashed;     /* reported a crash on the release */
+    bool crash_spent; /* its first crash as a control is counted */
+    bool soaked;
+};
+
+struct arms {
+    struct arm *rows;
+    int64_t n;
+};
+
+void arms_release(struct arms *a);
+/* The arm of a device; made empty where it is new. NULL: no memory. */
+struct arm *arms_at(struct arms *a, uint32_t device_index);
+
+static inline bool arm_is_treated(const struct arm *m)
+{
+    return m->state != ARM_UNTREATED;
+}
+
+/* Ready, awake and not treated at the end of `tick`. */
+bool arm_is_waiting(const struct arm *m, int64_t tick);
+/* Of those, the ones that a permit may go to now. */
+bool arm_is_grantable(const struct arm *m, int64_t tick);
+/* Treated, and neither healthy nor away with a goodbye. Failed ones never acknowledge: what no
+ * direct evidence speaks of (an unblamed rollback) still stops growth so. */
+bool arm_is_unacknowledged(const struct arm *m);
+
+#endif

@@ -1,0 +1,232 @@
+/* repo_verify: the real client over an image in memory, so that nothing is ever published that a
+ * client would refuse. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "repo/repo_internal.h"
+#include "tuf/client.h"
+
+#define TRUSTED_MAX 80 /* four top-level roles, rollout, and the channels' content */
+
+struct trusted_file {
+    char name[TUF_ROLE_NAME_MAX * 3 + 8];
+    char *data;
+    size_t len;
+};
+
+struct trusted {
+    struct trusted_file files[TRUSTED_MAX];
+    size_t n;
+};
+
+/* --- what the client has --------------------------------------------------------------------- */
+
+static struct trusted_file *trusted_find(struct trusted *t, const char *name)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->files[i].name, name) == 0)
+            return &t->files[i];
+    return NULL;
+}
+
+static int trusted_get(void *ctx, const char *name, struct buf *ret, struct err *err)
+{
+    const struct trusted_file *f = trusted_find(ctx, name);
+
+    if (!f || !f->data)
+        return err_set(err, ERR_NOT_FOUND, "no '%s' yet", name);
+    return buf_add(ret, f->data, f->len) < 0 ? err_set(err, ERR_TOO_LARGE, "'%s' is too long", name)
+                                             : 0;
+}
+
+static int trusted_put(void *ctx, const char *name, const void *data, size_t len, struct err *err)
+{
+    struct trusted *t = ctx;
+    struct trusted_file *f = trusted_find(t, name);
+    char *copy = malloc(len + 1);
+
+    if (!f && t->n < TRUSTED_MAX && strlen(name) < sizeof f->name) {
+        f = &t->files[t->n++];
+        *f = (struct trusted_file){0};
+        strcpy(f->name, name);
+    }
+    if (!f || !copy) {
+        free(copy);
+        return err_set(err, ERR_NOMEM, "no room for '%.100s'", name);
+    }
+    memcpy(copy, data, len);
+    free(f->data);
+    f->data = copy;
+    f->len = len;
+    return 0;
+}
+
+static int trusted_remove(void *ctx, const char *name, struct err *err)
+{
+    struct trusted_file *f = trusted_find(ctx, name);
+
+    (void)err;
+    if (f)
+        free(take_ptr(f->data));
+    return 0;
+}
+
+static void trusted_free(struct trusted *t)
+{
+    for (size_t i = 0; t && i < t->n; i++)
+        free(t->files[i].data);
+    free(t);
+}
+DEFINE_CLEANUP(struct trusted *, trusted_free)
+
+static int trust(struct trusted *t, const struct repo_image *i, const char *role, int64_t version,
+                 struct err *err)
+{
+    char path[REPO_PATH_MAX], name[TUF_ROLE_NAME_MAX + 8];
+    const struct blob *b;
+    const void *data;
+    size_t len;
+
+    image_metadata_path(role, version, path);
+    b = image_get(i, path);
+    if (!b)
+        return err_set(err, ERR_NOT_FOUND, "the repository has no '%s'", path);
+    data = blob_data(b, &len);
+    snprintf(name, sizeof name, "%s.json", role);
+    return trusted_put(t, name, data, len, err);
+}
+
+/* All that a client has that took the image `i`. */
+static int trust_all(struct trusted *t, const struct repo *r, const struct repo_image *i,
+                     struct err *err)
+{
+    int e = trust(t, i, "root", i->root, err);
+
+    if (e == 0)
+        e = trust(t, i, "timestamp", 0, err);
+    if (e == 0)
+        e = trust(t, i, "snapshot", i->version[REPO_SNAPSHOT], err);
+    if (e == 0)
+        e = trust(t, i, "targets", i->targets, err);
+    if (e == 0)
+        e = trust(t, i, "rollout", i->version[REPO_ROLLOUT], err);
+    for (size_t n = 0; e == 0 && n < i->n_content; n++) {
+        char role[TUF_ROLE_NAME_MAX];
+
+        content_role_name(r->channels[n], role, sizeof role);
+        if (i->content[n])
+            e = trust(t, i, role, i->content[n], err);
+    }
+    return e;
+}
+
+/* --- what it fetches ------------------------------------------------------------------------- */
+
+static int fetch(void *ctx, const char *path, struct buf *ret, struct err *err)
+{
+    const struct blob *b = image_get(ctx, path);
+    const void *data;
+    size_t len;
+
+    if (!b)
+        return err_set(err, ERR_NOT_FOUND, "the repository has no '%s'", path);
+    data = blob_data(b, &len);
+    return buf_add(ret, data, len) < 0 ? err_set(err, ERR_TOO_LARGE, "'%s' is too long", path) : 0;
+}
+
+static int read_target(struct tuf_client *c, int64_t now_s, const char *path, size_t max,
+                       struct buf *ret, struct err *err)
+{
+    struct tuf_target t;
+    int r = tuf_client_find(c, now_s, path, &t, err);
+
+    buf_init(ret, max);
+    return r < 0 ? r : tuf_client_download(c, &t, ret, err);
+}
+
+static int read_plan(struct tuf_client *c, int64_t now_s, const char *channel, struct err *err)
+{
+    _cleanup_(plan_free_p)
+    struct plan *plan = NULL;
+    char path[TUF_TARGET_MAX];
+    struct buf text;
+    int r;
+
+    plan_target_path(channel, path, sizeof path);
+    r = read_target(c, now_s, path, PLAN_MAX, &text, err);
+    if (r == 0)
+        r = plan_parse(text.data, text.len, &plan, err);
+    if (r == 0 && strcmp(plan->channel, channel) != 0)
+        r = err_set(err, ERR_INVALID, "the plan is of channel '%s'", plan->channel);
+    buf_release(&text);
+    return err_context(err, r, "'%s'", path);
+}
+
+static const struct repo_listing *newest(const struct repo_image *i, const char *channel)
+{
+    const struct repo_listing *found = NULL;
+
+    for (size_t n = 0; n < i->n_releases; n++)
+        if (strcmp(i->releases[n].channel, channel) == 0 &&
+            (!found || i->releases[n].sequence > found->sequence))
+            found = &i->releases[n];
+    return found;
+}
+
+static int read_release(struct tuf_client *c, int64_t now_s, const struct repo_listing *l,
+                        struct err *err)
+{
+    _cleanup_(manifest_free_p)
+    struct manifest *m = NULL;
+    char path[TUF_TARGET_MAX];
+    struct buf text;
+    int r;
+
+    manifest_target_path(l->channel, l->version, path, sizeof path);
+    r = read_target(c, now_s, path, MANIFEST_MAX, &text, err);
+    if (r == 0)
+        r = manifest_parse(text.data, text.len, &m, err);
+    buf_release(&text);
+    return err_context(err, r, "'%s'", path);
+}
+
+static int take(const struct repo *r, struct tuf_client *c, const struct repo_image *i,
+                int64_t now_s, struct err *err)
+{
+    int e = tuf_client_refresh(c, now_s, err);
+
+    for (size_t n = 0; e == 0 && n < r->n_channels; n++) {
+        const struct repo_listing *l = newest(i, r->channels[n]);
+
+        e = read_plan(c, now_s, r->channels[n], err);
+        if (e == 0 && l && i->content[n])
+            e = read_release(c, now_s, l, err);
+    }
+    return e;
+}
+
+int repo_verify(const struct repo *r, const struct repo_image *base, const struct repo_image *i,
+                int64_t now_s, struct err *err)
+{
+    _cleanup_(trusted_free_p)
+    struct trusted *t = calloc(1, sizeof *t);
+    _cleanup_(tuf_client_free_p)
+    struct tuf_client *c = NULL;
+    const struct tuf_store store = {trusted_get, trusted_put, trusted_remove, t};
+    const struct tuf_fetch from = {fetch, (void *)(uintptr_t)i};
+    int e;
+
+    if (!t)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (base) {
+        e = trust_all(t, r, base, err);
+    } else {
+        e = trust(t, i, "root", 1, err);
+    }
+    if (e == 0)
+        e = tuf_client_new(&store, &from, &c, err);
+    if (e == 0)
+        e = take(r, c, i, now_s, err);
+    return err_context(err, e, "clients would refuse this");
+}

@@ -1,0 +1,38 @@
+/*
+ * admission: the threshold. Each decision moves it to the draw of the k-th lowest ready device,
+ * never first come first served (docs/gate.md "Words"); a check-in in the next tick at or below it
+ * gets a permit as long as that tick's allowance lasts.
+ */
+#ifndef FIREBREAK_SERVER_ADMISSION_H
+#define FIREBREAK_SERVER_ADMISSION_H
+
+#include "fleet/arms.h"
+#include "rollout.h"
+
+struct threshold {
+    bool open; /* false: nobody is below */
+    uint64_t draw;
+};
+
+struct admission {
+    struct threshold now[GATE_MAX_COHORTS], before[GATE_MAX_COHORTS];
+    struct threshold canary_now, canary_before; /* instead of those while the canary ring is open */
+    bool canary_ring;
+    bool fleet_wide;
+    int64_t left[GATE_MAX_COHORTS], left_fleet, left_canary; /* of this tick */
+};
+
+/* Where its draw stands; `before`: as it stood in the tick before. */
+bool admission_below(const struct admission *a, const struct arm *m);
+bool admission_was_below(const struct admission *a, const struct arm *m);
+bool admission_has_room(const struct admission *a, const struct arm *m);
+void admission_take(struct admission *a, const struct arm *m);
+
+/* At the end of `tick`: allowances of the next one and the moved threshold. Late devices, passed
+ * while away, are counted first. halted: per cohort. 0 or -ERR_NOMEM (nothing changes). */
+int admission_move(struct admission *a, const struct arms *arms, int64_t tick,
+                   const struct rollout_decision *d, bool canary_ring, const bool *halted);
+/* Nobody more (halt, contradiction). */
+void admission_close(struct admission *a);
+
+#endif

@@ -1,0 +1,407 @@
+/*
+ * facts_json: facts, decisions and topologies as the store keeps them. A tick's row is all that a
+ * replay needs: numbers that are 0 and cohorts without any are left out.
+ *
+ *   topology  {"os": [names], "cohorts": [{"name", "os", "size"}], "canary"}
+ *   facts     {"now_ms", "tick", "cohorts": {name: {...}}, "batches": [{...}], "late": [cohorts],
+ *              "silent_controls", "tick_controls", "silent_groups", "groups", "pace_ppm", "person"}
+ *   decision  {"verdict", "stands", "ring", "reasons": [...], "admit": {...}, "thresholds": [...]}
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/jsonx.h"
+#include "field.h"
+#include "rollouts/flight.h"
+
+/* X(member) of struct cohort_facts; also the keys. */
+#define COHORT_FACTS(X)                                                                            \
+    X(ready)                                                                                       \
+    X(late)                                                                                        \
+    X(staging)                                                                                     \
+    X(passed_away)                                                                                 \
+    X(admitted)                                                                                    \
+    X(healthy)                                                                                     \
+    X(healthy_slow)                                                                                \
+    X(excused)                                                                                     \
+    X(overdue)                                                                                     \
+    X(canary_size)                                                                                 \
+    X(canary_ready)                                                                                \
+    X(canary_admitted)                                                                             \
+    X(direct)                                                                                      \
+    X(soaking)                                                                                     \
+    X(control_crashes)                                                                             \
+    X(controls)
+
+static const struct number {
+    const char *key;
+    size_t offset;
+} cohort_numbers[] = {
+#define X(member) {#member, offsetof(struct cohort_facts, member)},
+    COHORT_FACTS(X)
+#undef X
+};
+#define N_COHORT_NUMBERS (sizeof cohort_numbers / sizeof *cohort_numbers)
+
+/* X(member, key) of struct batch */
+#define BATCH_NUMBERS(X) X(tick, "tick") X(n_t, "nT") X(f_t, "fT") X(n_c, "nC") X(f_c, "fC")
+static const struct number batch_numbers[] = {
+#define X(member, key) {key, offsetof(struct batch, member)},
+    BATCH_NUMBERS(X)
+#undef X
+};
+#define N_BATCH_NUMBERS (sizeof batch_numbers / sizeof *batch_numbers)
+
+static json_t *numbers_to_json(const struct number *rows, size_t n, const void *from)
+{
+    json_t *o = json_object();
+
+    for (size_t i = 0; i < n; i++) {
+        int64_t v;
+
+        memcpy(&v, (const char *)from + rows[i].offset, sizeof v);
+        if (v != 0)
+            json_object_set_new(o, rows[i].key, json_integer(v));
+    }
+    return o;
+}
+
+static int numbers_from_json(const json_t *o, const struct number *rows, size_t n, void *ret,
+                             struct err *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        int64_t v;
+        int r;
+
+        if (!jsonx_has(o, rows[i].key))
+            continue;
+        r = jsonx_int(o, "facts", rows[i].key, -FIELD_INT_MAX, FIELD_INT_MAX, &v, err);
+        if (r < 0)
+            return r;
+        memcpy((char *)ret + rows[i].offset, &v, sizeof v);
+    }
+    return 0;
+}
+
+/* --- topology --------------------------------------------------------------------------------- */
+
+static json_t *cohorts_to_json(const struct topology *t, int from)
+{
+    json_t *a = json_array();
+
+    for (int c = from; c < t->n_cohorts; c++)
+        json_array_append_new(a, json_pack("{s:s, s:s, s:I}", "name", t->cohorts[c].name, "os",
+                                           t->os[t->cohorts[c].os], "size",
+                                           (json_int_t)t->cohorts[c].size));
+    return a;
+}
+
+json_t *topology_to_json(const struct topology *t, int64_t canary)
+{
+    json_t *os = json_array();
+
+    for (int i = 0; i < t->n_os; i++)
+        json_array_append_new(os, json_string(t->os[i]));
+    return json_pack("{s:o, s:o, s:I}", "os", os, "cohorts", cohorts_to_json(t, 0), "canary",
+                     (json_int_t)canary);
+}
+
+static int os_index(const struct topology *t, const char *os)
+{
+    for (int i = 0; i < t->n_os; i++)
+        if (strcmp(t->os[i], os) == 0)
+            return i;
+    return -1;
+}
+
+static int cohort_from_json(const json_t *o, struct topology *t, struct err *err)
+{
+    struct topology_cohort *c = &t->cohorts[t->n_cohorts];
+    char os[COHORT_NAME_MAX];
+    int r = jsonx_copy(o, "topology", "name", c->name, sizeof c->name, err);
+
+    if (r == 0)
+        r = jsonx_copy(o, "topology", "os", os, sizeof os, err);
+    if (r == 0)
+        r = jsonx_int(o, "topology", "size", 0, FIELD_INT_MAX, &c->size, err);
+    if (r < 0)
+        return r;
+    c->os = os_index(t, os);
+    if (c->os < 0)
+        return err_set(err, ERR_INVALID, "topology: cohort of an unlisted OS family");
+    t->n_cohorts++;
+    return 0;
+}
+
+int topology_from_json(const json_t *o, struct topology *ret, int64_t *ret_canary, struct err *err)
+{
+    json_t *os, *cohorts;
+    int r = jsonx_array(o, "topology", "os", GATE_MAX_OS, &os, err);
+
+    if (r == 0)
+        r = jsonx_array(o, "topology", "cohorts", GATE_MAX_COHORTS, &cohorts, err);
+    if (r == 0)
+        r = jsonx_int(o, "topology", "canary", 0, FIELD_INT_MAX, ret_canary, err);
+    if (r < 0)
+        return r;
+    memset(ret, 0, sizeof *ret);
+    for (size_t i = 0; i < json_array_size(os); i++) {
+        const char *name = json_string_value(json_array_get(os, i));
+
+        if (!name)
+            return err_set(err, ERR_INVALID, "topology: an OS family is not a string");
+        snprintf(ret->os[ret->n_os++], sizeof ret->os[0], "%s", name);
+    }
+    for (size_t i = 0; r == 0 && i < json_array_size(cohorts); i++)
+        r = cohort_from_json(json_array_get(cohorts, i), ret, err);
+    return r;
+}
+
+/* --- facts ------------------------------------------------------------------------------------ */
+
+static json_t *batch_to_json(const struct batch *b, const struct topology *t)
+{
+    json_t *o = numbers_to_json(batch_numbers, N_BATCH_NUMBERS, b);
+
+    json_object_set_new(o, "metric", json_string(metric_name(b->metric)));
+    json_object_set_new(o, "cohort", json_string(t->cohorts[b->cohort].name));
+    json_object_set_new(o, "stratum", json_string(stratum_name(b->stratum)));
+    return o;
+}
+
+json_t *facts_to_json(const struct facts *x, const struct topology *t, int first_late)
+{
+    const struct rollout_facts *f = &x->f;
+    json_t *cohorts = json_object(), *batches = json_array();
+
+    for (int c = 0; c < t->n_cohorts; c++) {
+        json_t *o = numbers_to_json(cohort_numbers, N_COHORT_NUMBERS, &f->cohorts[c]);
+
+        if (json_object_size(o) > 0)
+            json_object_set_new(cohorts, t->cohorts[c].name, o);
+        else
+            json_decref(o);
+    }
+    for (int i = 0; i < f->n_batches; i++)
+        json_array_append_new(batches, batch_to_json(&f->batches[i], t));
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:i, s:i, s:I, s:b}", "now_ms",
+                     (json_int_t)f->now_ms, "tick", (json_int_t)f->tick, "cohorts", cohorts,
+                     "batches", batches, "late", cohorts_to_json(t, first_late), "silent_controls",
+                     (json_int_t)f->silent_controls, "tick_controls", (json_int_t)f->tick_controls,
+                     "silent_groups", f->silent_groups, "groups", f->groups, "pace_ppm",
+                     (json_int_t)f->pace_ppm, "person", f->person_promotes);
+}
+
+static int late_from_json(const json_t *array, struct rollout *r, struct err *err)
+{
+    struct topology *t = &r->topology;
+    const json_t *o;
+    size_t i;
+
+    json_array_foreach (array, i, o) {
+        const char *name = json_string_value(json_object_get(o, "name"));
+        const char *os = json_string_value(json_object_get(o, "os"));
+        int c = -1;
+
+        for (int k = 0; name && k < t->n_cohorts; k++)
+            if (strcmp(t->cohorts[k].name, name) == 0)
+                c = k;
+        if (c < 0 && name && os)
+            c = rollout_add_cohort(r, name, os);
+        if (c < 0)
+            return err_set(err, ERR_INVALID, "facts: no row for a late cohort");
+    }
+    return 0;
+}
+
+static int metric_from(const char *text, enum metric *ret)
+{
+    for (int m = 0; text && m < N_METRICS; m++)
+        if (strcmp(metric_name((enum metric)m), text) == 0) {
+            *ret = (enum metric)m;
+            return 0;
+        }
+    return -ERR_INVALID;
+}
+
+static int stratum_from(const char *text, enum stratum *ret)
+{
+    for (int s = 0; text && s < N_STRATA; s++)
+        if (strcmp(stratum_name((enum stratum)s), text) == 0) {
+            *ret = (enum stratum)s;
+            return 0;
+        }
+    return -ERR_INVALID;
+}
+
+static int exact_cohort(const struct topology *t, const char *name)
+{
+    for (int c = 0; name && c < t->n_cohorts; c++)
+        if (strcmp(t->cohorts[c].name, name) == 0)
+            return c;
+    return -1;
+}
+
+static int batch_from_json(const json_t *o, const struct topology *t, struct batch *ret,
+                           struct err *err)
+{
+    ret->cohort = exact_cohort(t, json_string_value(json_object_get(o, "cohort")));
+    if (ret->cohort < 0 ||
+        metric_from(json_string_value(json_object_get(o, "metric")), &ret->metric) < 0 ||
+        stratum_from(json_string_value(json_object_get(o, "stratum")), &ret->stratum) < 0)
+        return err_set(err, ERR_INVALID, "facts: a batch of an unknown cohort, metric or stratum");
+    return numbers_from_json(o, batch_numbers, N_BATCH_NUMBERS, ret, err);
+}
+
+static int scalars_from_json(const json_t *o, struct rollout_facts *f, struct err *err)
+{
+    static const struct field rows[] = {
+        FIELD_INT(struct rollout_facts, now_ms, "now_ms", 0, FIELD_INT_MAX),
+        FIELD_INT(struct rollout_facts, tick, "tick", 0, FIELD_INT_MAX),
+        FIELD_INT(struct rollout_facts, silent_controls, "silent_controls", 0, FIELD_INT_MAX),
+        FIELD_INT(struct rollout_facts, tick_controls, "tick_controls", 0, FIELD_INT_MAX),
+        FIELD_INT(struct rollout_facts, pace_ppm, "pace_ppm", 0, PPM),
+        FIELD_BOOL(struct rollout_facts, person_promotes, "person"),
+        {0},
+    };
+    int64_t silent, groups;
+    int r = field_read(o, "facts", rows, f, err);
+
+    if (r == 0)
+        r = jsonx_int(o, "facts", "silent_groups", 0, INT32_MAX, &silent, err);
+    if (r == 0)
+        r = jsonx_int(o, "facts", "groups", 0, INT32_MAX, &groups, err);
+    if (r < 0)
+        return r;
+    f->silent_groups = (int)silent;
+    f->groups = (int)groups;
+    return 0;
+}
+
+int facts_from_json(const json_t *o, struct rollout *r, struct facts *ret, struct err *err)
+{
+    json_t *cohorts, *batches, *late, *v;
+    const char *name;
+    int rc;
+
+    memset(ret, 0, sizeof *ret);
+    rc = scalars_from_json(o, &ret->f, err);
+    if (rc == 0)
+        rc = jsonx_array(o, "facts", "late", GATE_MAX_COHORTS, &late, err);
+    if (rc == 0)
+        rc = jsonx_object(o, "facts", "cohorts", &cohorts, err);
+    if (rc == 0)
+        rc = jsonx_array(o, "facts", "batches", FACTS_MAX_BATCHES, &batches, err);
+    if (rc == 0)
+        rc = late_from_json(late, r, err);
+    if (rc < 0)
+        return rc;
+    json_object_foreach (cohorts, name, v) {
+        int c = exact_cohort(&r->topology, name);
+
+        if (c < 0)
+            return err_set(err, ERR_INVALID, "facts: unknown cohort");
+        rc = numbers_from_json(v, cohort_numbers, N_COHORT_NUMBERS, &ret->f.cohorts[c], err);
+        if (rc < 0)
+            return rc;
+    }
+    ret->f.batches = ret->batches;
+    ret->f.n_batches = (int)json_array_size(batches);
+    for (int i = 0; rc == 0 && i < ret->f.n_batches; i++)
+        rc = batch_from_json(json_array_get(batches, (size_t)i), &r->topology, &ret->batches[i],
+                             err);
+    return rc;
+}
+
+/* --- decision --------------------------------------------------------------------------------- */
+
+static json_t *threshold_to_json(const struct threshold *t)
+{
+    char hex[17];
+
+    if (!t->open)
+        return json_null();
+    snprintf(hex, sizeof hex, "%016" PRIx64, t->draw);
+    return json_string(hex);
+}
+
+static int threshold_from_json(const json_t *v, struct threshold *ret, struct err *err)
+{
+    const char *hex = json_string_value(v);
+
+    *ret = (struct threshold){0};
+    if (json_is_null(v))
+        return 0;
+    if (!hex || !hex_is(hex, 16))
+        return err_set(err, ERR_INVALID, "decision: a threshold is not 16 hexadecimal digits");
+    *ret = (struct threshold){.open = true, .draw = strtoull(hex, NULL, 16)};
+    return 0;
+}
+
+/* JSON has no infinities. */
+static double finite_or_zero(double x)
+{
+    return isfinite(x) ? x : 0.0;
+}
+
+json_t *reasons_to_json(const struct flight *f, const struct rollout_decision *d)
+{
+    json_t *a = json_array();
+
+    for (int i = 0; i < d->n_reasons; i++) {
+        const struct gate_reason *g = &d->reasons[i];
+
+        json_array_append_new(
+            a, json_pack("{s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s}", "verdict",
+                         verdict_name(g->verdict), "scope",
+                         topology_node_name(&f->gate.topology, g->node), "metric",
+                         g->metric >= 0 ? metric_name((enum metric)g->metric) : NULL, "log_e",
+                         finite_or_zero(g->log_e), "threshold", finite_or_zero(g->threshold), "n_t",
+                         (json_int_t)g->n_t, "f_t", (json_int_t)g->f_t, "n_c", (json_int_t)g->n_c,
+                         "f_c", (json_int_t)g->f_c, "text", g->text));
+    }
+    return a;
+}
+
+json_t *decision_to_json(const struct flight *f, const struct rollout_decision *d)
+{
+    const struct topology *t = &f->gate.topology;
+    json_t *admit = json_object(), *thresholds = json_array();
+
+    for (int c = 0; c < t->n_cohorts; c++) {
+        if (d->admit[c] > 0)
+            json_object_set_new(admit, t->cohorts[c].name, json_integer(d->admit[c]));
+        json_array_append_new(thresholds,
+                              json_pack("[o, o]", threshold_to_json(&f->admission.now[c]),
+                                        threshold_to_json(&f->admission.before[c])));
+    }
+    json_array_append_new(thresholds,
+                          json_pack("[o, o]", threshold_to_json(&f->admission.canary_now),
+                                    threshold_to_json(&f->admission.canary_before)));
+    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:I, s:o}", "verdict", verdict_name(d->verdict),
+                     "stands", d->stands, "ring", d->ring, "reasons", reasons_to_json(f, d),
+                     "admit", admit, "tick_ms", (json_int_t)d->tick_ms, "thresholds", thresholds);
+}
+
+int decision_thresholds(const json_t *o, struct admission *ret, struct err *err)
+{
+    json_t *a;
+    int r = jsonx_array(o, "decision", "thresholds", GATE_MAX_COHORTS + 1, &a, err);
+    size_t n = r == 0 ? json_array_size(a) : 0;
+
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        const json_t *pair = json_array_get(a, i);
+        bool canary = i == n - 1; /* the last pair */
+
+        r = threshold_from_json(json_array_get(pair, 0), canary ? &ret->canary_now : &ret->now[i],
+                                err);
+        if (r == 0)
+            r = threshold_from_json(json_array_get(pair, 1),
+                                    canary ? &ret->canary_before : &ret->before[i], err);
+    }
+    return r;
+}

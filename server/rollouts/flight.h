@@ -1,0 +1,173 @@
+/*
+ * flight: one rollout in flight, and the channel it flies on. Inside the server only: what
+ * rollouts_*.c, facts.c, plan_make.c and the check-in's handler share. Site lock throughout.
+ *
+ *   a check-in   flight_arm -> flight_hear -> flight_ask -> flight_grant | flight_count
+ *   a tick       facts_collect -> rollout_tick -> flight_turn, plan_make
+ *   a restart    rows -> rollout_init, every stored tick's facts through rollout_tick,
+ *                exposures and device_channel rows into arms -> flight_resume
+ *
+ * Ticks advance only while the server runs, on its boot clock.
+ */
+#ifndef FIREBREAK_SERVER_FLIGHT_H
+#define FIREBREAK_SERVER_FLIGHT_H
+
+#include "rollouts/admission.h"
+#include "fleet/arms.h"
+#include "rollouts/checkin_decide.h"
+#include "fleet/fleet.h"
+#include "pace.h"
+#include "rollout.h"
+#include "store/store.h"
+
+#define FLIGHT_HISTORY 128 /* changes of verdict kept for explain */
+
+struct flight_note {
+    int64_t tick, at_ms;
+    enum verdict verdict;
+    char text[GATE_REASON_MAX];
+};
+
+struct flight {
+    int64_t id, sequence;
+    int64_t started_ms, ended_ms, halted_after_ms; /* wall, wall, own clock; -1 not */
+    char channel[CHANNEL_NAME_MAX], version[RELEASE_VERSION_MAX], digest[65];
+    char policy_name[POLICY_NAME_MAX], by[OPERATOR_NAME_MAX];
+    char *policy_text, *topology_text; /* as started; owned */
+    enum rollout_state state;
+    int64_t min_snapshot; /* no permits for metadata older than the plan that says so */
+    struct pace pace;
+    int64_t published_ms;
+
+    struct rollout gate;
+    struct rollout_decision last;
+    int64_t elapsed_ms;         /* own clock: while the server ran, up to the last tick's end */
+    int64_t tick, tick_ms;      /* the present one and its length */
+    int64_t tick_begun_boot_ms; /* of the server's boot clock */
+    int n_cohorts_at_start;
+    bool person_promotes; /* for the next tick */
+
+    struct arms arms;
+    struct counters counters;
+    struct admission admission;
+    int64_t control_crashes[GATE_MAX_COHORTS]; /* this tick */
+
+    struct flight_note history[FLIGHT_HISTORY];
+    int n_history; /* ever */
+
+    int64_t *ended_ms_of_tick, n_ended; /* own clock at the ends of replayed ticks; owned */
+};
+
+struct recall {
+    char digest[65];
+    char cohorts[GATE_MAX_COHORTS][COHORT_NAME_MAX];
+    int n_cohorts; /* 0: everywhere */
+    int64_t at_ms;
+};
+
+struct release_ref {
+    char digest[65], version[RELEASE_VERSION_MAX];
+    int64_t sequence; /* 0: none */
+};
+
+struct channel {
+    char name[CHANNEL_NAME_MAX];
+    struct flight *flight; /* the latest; NULL: none yet */
+    struct release_ref baseline, baseline_before;
+    struct recall *recalls;
+    int n_recalls;
+    char *plan_text; /* the present plan without its serial; owned */
+    /* the first of two people */
+    char approval_by[OPERATOR_NAME_MAX], approval_version[RELEASE_VERSION_MAX];
+    /* loading only: settings that belong to the rollout */
+    char halt_said[GATE_REASON_MAX];
+    int64_t halt_rollout, promote_rollout, promote_tick;
+};
+
+struct rollouts {
+    struct channel *channels;
+    int n_channels;
+    int64_t last_id;
+};
+
+struct channel *rollouts_channel(const struct rollouts *r, const char *name);
+
+void flight_free(struct flight *f);
+static inline bool flight_is_open(const struct flight *f)
+{
+    return f && (f->state == ROLLOUT_RUNNING || f->state == ROLLOUT_PAUSED ||
+                 f->state == ROLLOUT_COMPLETE);
+}
+int64_t flight_elapsed_ms(const struct flight *f, const struct clock *clock);
+bool flight_in_canary_ring(const struct flight *f);
+/* True where the plan says that this device should stage, or run, the release. */
+bool flight_stages(const struct flight *f, const struct arm *m);
+void flight_note(struct flight *f, int64_t at_ms, const struct rollout_decision *d);
+
+/* --- a check-in (flight_checkin.c) ------------------------------------------------------------ */
+
+struct hearing {
+    const struct checkin *checkin;
+    const struct checkin_channel *channel; /* NULL: it says nothing of this channel */
+    const bool *fresh;                     /* per event: not seen before */
+    bool leaving;                          /* says goodbye */
+    int64_t newest_snapshot;               /* published here */
+    int64_t wall_ms;
+};
+
+/* The device's arm, made where it is new. NULL: no memory. */
+struct arm *flight_arm(struct flight *f, const struct device *d, int64_t wall_ms);
+/* Take in what it says: signs of life, events, acknowledgements. True where its exposure changed.
+ */
+bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const struct hearing *h);
+struct decide flight_ask(const struct channel *ch, const struct arm *m, const struct hearing *h);
+/* A permit goes out: one exposure, also when asked again. */
+void flight_grant(struct flight *f, struct arm *m, const struct hearing *h, enum verdict_kind kind);
+/* Waits by its draw alone: a control of this tick. */
+void flight_count_control(struct flight *f, struct arm *m, const struct hearing *h,
+                          const struct decide *d);
+struct row_exposure flight_exposure(const struct flight *f, const struct arm *m,
+                                    const struct device *d);
+/* Out of the statistics, whatever comes. */
+void flight_drop_evidence(struct flight *f, struct arm *m);
+
+/* --- a tick (flight_tick.c) ------------------------------------------------------------------- */
+
+/* Cohorts of the fleet as it is now; *ret_canary: devices of the canary group. */
+void flight_topology(const struct fleet *fleet, const char *channel, struct topology *ret,
+                     int64_t *ret_canary);
+/* The row that platforms beyond the gate's table share is halted; no plan could name them. */
+bool flight_shared_row_halted(const struct flight *f);
+/* Row of a cohort: by name, else the row that small ones share; -1. */
+int flight_cohort(const struct topology *t, const char *cohort);
+/* The tick is over: freeze, move the threshold, begin the next one at boot_ms. */
+int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot_ms);
+/* After a restart or a stall: unresolved trials get fresh deadlines, both arms alike. */
+void flight_resume(struct flight *f, int64_t boot_ms);
+
+/* --- facts (facts.c, facts_json.c) ------------------------------------------------------------ */
+
+#define FACTS_MAX_BATCHES (GATE_MAX_COHORTS * N_STRATA)
+
+struct facts {
+    struct rollout_facts f;
+    struct batch batches[FACTS_MAX_BATCHES];
+};
+
+/* Counters -> facts, at the end of the present tick. */
+void facts_collect(const struct server *s, struct flight *f, struct facts *ret);
+json_t *facts_to_json(const struct facts *x, const struct topology *t, int first_late);
+/* Adds cohorts first seen in that tick to the rollout, as they were. */
+int facts_from_json(const json_t *o, struct rollout *r, struct facts *ret, struct err *err);
+json_t *topology_to_json(const struct topology *t, int64_t canary);
+int topology_from_json(const json_t *o, struct topology *ret, int64_t *ret_canary, struct err *err);
+json_t *decision_to_json(const struct flight *f, const struct rollout_decision *d);
+/* Thresholds of a stored decision back into the flight. */
+int decision_thresholds(const json_t *o, struct admission *ret, struct err *err);
+json_t *reasons_to_json(const struct flight *f, const struct rollout_decision *d);
+
+/* --- plan (plan_make.c) ----------------------------------------------------------------------- */
+
+int plan_make(const struct server *s, const struct channel *ch, struct plan **ret, struct err *err);
+
+#endif
