@@ -152,6 +152,7 @@ static int opened(struct child *c, pid_t pid, int write_end, struct err *err)
     if (pid < 0) {
         close(c->out);
         buf_release(&c->result);
+        memset(c, 0, sizeof *c);
         return err_errno(err, e, "start a process");
     }
     c->pid = pid;
@@ -180,8 +181,10 @@ int child_start_fetch(const struct agent *a, const json_t *job, int64_t life_ms,
     pid = fork();
     if (pid == 0)
         become_fetch(program.s, &who, in, out, parent);
-    ret->deadline_ms = clock_boot_ms(a->clock) + life_ms;
-    return opened(ret, pid, out, err);
+    r = opened(ret, pid, out, err);
+    if (r == 0)
+        ret->deadline_ms = clock_boot_ms(a->clock) + life_ms;
+    return r;
 }
 
 static void add_error(json_t *result, const struct err *err)
@@ -234,7 +237,7 @@ void child_read(struct child *c)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0 || buf_add(&c->result, chunk, (size_t)n) < 0)
-        c->ended = true; /* over its cap: as good as ended, and killed by child_finish */
+        c->ended = true; /* over its cap: as good as ended; child_finish kills what still runs */
 }
 
 void child_kill(struct child *c, int signal)
@@ -261,8 +264,9 @@ int child_finish(struct child *c, json_t **ret, struct err *err)
     json_auto_t *o = NULL;
     int status = 0, r = 0;
 
-    if (!c->ended || c->result.len == c->result.cap)
-        kill(c->pid, SIGKILL);
+    /* Past its deadline or over its cap, or it closed the pipe and lives on: it is not waited for.
+     * One that has ended keeps its status. */
+    kill(c->pid, SIGKILL);
     while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
         ;
     close(c->out);
