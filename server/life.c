@@ -109,9 +109,9 @@ int server_start(struct server *s, struct metrics *metrics, struct err *err)
 void server_stop(struct server *s)
 {
     http_stop(take_ptr(s->http));
-    controller_stop(take_ptr(s->controller));
-    if (s->store) /* late completions still use what follows */
+    if (s->store) /* completions of late requests still use what follows, the controller too */
         store_commit(s->store, store_batch_new(), NULL);
+    controller_stop(take_ptr(s->controller)); /* waits for its own commits */
     rollouts_free(take_ptr(s->rollouts));
     fleet_free(take_ptr(s->fleet));
     repo_free(take_ptr(s->repo));

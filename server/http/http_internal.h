@@ -11,7 +11,8 @@
 
 #include "http/http.h"
 
-#define ALLOW_MAX 64
+#define ALLOW_MAX  64
+#define METHOD_MAX 21
 
 /*
  * One request with its life. libmicrohttpd holds one reference until it calls completed(); an ASYNC
@@ -22,9 +23,9 @@ struct exchange {
     struct request rq; /* first: handlers know only this */
     struct http *http;
     struct MHD_Connection *conn;
-    char *path;   /* rq.path */
-    char *params; /* rq.params, one after the other */
-    const char *method;
+    char *path;              /* rq.path */
+    char *params;            /* rq.params, one after the other */
+    char method[METHOD_MAX]; /* a copy, cut: the connection may be gone before a late reply */
     struct buf body;
     size_t discarded; /* bytes past the cap that were read and dropped */
     bool begun, ran, suspended;

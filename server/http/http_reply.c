@@ -120,7 +120,7 @@ static void note_problem(const struct request *rq, const struct err *err, int st
 
     if (level != LOG_LVL_DEBUG)
         metric_add(rq->server->metrics, METRICS_HTTP_PROBLEMS, 1);
-    if (!atomic_load(&x->answered)) /* else the connection, and x->method with it, is gone */
+    if (!atomic_load(&x->answered)) /* else it had its answer: the server stops */
         log_at(level, "http", "%s %s %s%s%s: %d %s", rq->id, x->method, rq->path,
                rq->who.name[0] ? " by " : "", rq->who.name, status, err->msg);
 }

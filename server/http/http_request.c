@@ -27,7 +27,6 @@ struct exchange *exchange_new(struct http *h, const char *target)
         return NULL;
     }
     x->http = h;
-    x->method = "";
     x->rq.path = x->path;
     x->rq.body = "";
     buf_init(&x->body, 0);
@@ -148,7 +147,7 @@ static int find_route(struct exchange *x, struct err *err)
         }
     }
     if (x->allow[0])
-        return err_set(err, ERR_METHOD, "'%.100s' does not take %.20s", x->path, x->method);
+        return err_set(err, ERR_METHOD, "'%.100s' does not take %s", x->path, x->method);
     return err_set(err, ERR_NOT_FOUND, "there is no '%.200s'", x->path);
 }
 
@@ -228,7 +227,7 @@ static int too_large(const struct exchange *x, struct err *err)
     size_t cap = x->rq.route->body_cap;
 
     if (cap == 0)
-        return err_set(err, ERR_TOO_LARGE, "%.20s of '%.100s' takes no body", x->method, x->path);
+        return err_set(err, ERR_TOO_LARGE, "%s of '%.100s' takes no body", x->method, x->path);
     return err_set(err, ERR_TOO_LARGE, "the body is longer than %zu bytes", cap);
 }
 
@@ -266,7 +265,7 @@ int exchange_begin(struct exchange *x, const char *method, struct err *err)
 {
     int r;
 
-    x->method = method;
+    snprintf(x->method, sizeof x->method, "%s", method);
     x->rq.secure = has_tls(x) || from_loopback(x);
     if (x->path[0] != '/' || strlen(x->path) > PATH_BYTES_MAX)
         return err_set(err, ERR_INVALID, "the request's target is not a path");
