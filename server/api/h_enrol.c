@@ -85,6 +85,8 @@ static int add_device(struct server *s, const struct enrol_request *q, const cha
     r = fleet_add(s->fleet, s->master, &row, ret, err);
     if (r == 0)
         store_put_device(b, &row);
+    else /* the token's use is gone in memory only: have it read again */
+        atomic_store(&s->degraded, true);
     return r;
 }
 
@@ -106,9 +108,13 @@ static int enrol(struct server *s, const struct enrol_request *q, const char *to
     d = fleet_find_attempt(s->fleet, proof);
     if (!d)
         r = add_device(s, q, token, proof, b, &d, err);
-    if (r == 0)
-        r = identity_of(s, d, &e->answer, err);
     if (r < 0) {
+        store_batch_free(b);
+        return r;
+    }
+    r = identity_of(s, d, &e->answer, err);
+    if (r < 0) { /* perhaps new, and not stored: the next attempt must not find it */
+        atomic_store(&s->degraded, true);
         store_batch_free(b);
         return r;
     }

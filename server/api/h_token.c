@@ -89,7 +89,11 @@ static int make(struct request *rq, struct order *o,
     answer = how(rq, o, b, err);
     if (!answer) {
         store_batch_free(b);
-        return err->code ? -(int)err->code : err_set(err, ERR_NOMEM, "out of memory");
+        if (err->code) /* refused before anything was changed */
+            return -(int)err->code;
+        /* The audit log's head may be ahead of the store: have it read again. */
+        atomic_store(&rq->server->degraded, true);
+        return err_set(err, ERR_NOMEM, "out of memory");
     }
     commit_reply(rq, b, NULL, 201, answer);
     return 0;
