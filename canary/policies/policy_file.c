@@ -241,31 +241,30 @@ int policy_parse(const char *data, unsigned long len, const char *what, struct p
     return 0;
 }
 
-int policy_read(const char *dir, const char *name, struct policy *ret, struct err *err)
+int policy_read(const char *dir, const char *name, char **ret_text, struct policy *ret,
+                struct err *err)
 {
     _cleanup_(buf_release)
-    struct buf data;
+    struct buf text;
     _cleanup_(free_p)
     char *path = NULL;
     char file[POLICY_NAME_MAX + 8];
     struct policy p;
     int r;
 
-    buf_init(&data, POLICY_FILE_MAX);
+    buf_init(&text, POLICY_FILE_MAX);
     if (!name_is_plain(name))
-        return err_set(err, ERR_POLICY, "policy '%.40s': not a name of a-z, 0-9 and '-'", name);
-    snprintf(file, sizeof(file), "%s.json", name);
+        return err_set(err, ERR_INVALID, "'%.40s' is not a policy's name", name);
+    snprintf(file, sizeof file, "%s.json", name);
     path = path_join(dir, file);
-    if (!path)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    r = file_read(path, &data, err);
-    if (r < 0)
-        return r;
-    r = policy_parse(data.data, data.len, path, &p, err);
-    if (r < 0)
-        return r;
-    if (strcmp(p.name, name) != 0)
-        return err_set(err, ERR_POLICY, "%s: names itself '%s'", path, p.name);
-    *ret = p;
-    return 0;
+    r = path ? file_read(path, &text, err) : err_set(err, ERR_NOMEM, "out of memory");
+    if (r == 0)
+        r = policy_parse(text.data, text.len, file, &p, err);
+    if (r == 0 && strcmp(p.name, name) != 0)
+        r = err_set(err, ERR_POLICY, "%s: names itself '%s'", file, p.name);
+    if (r == 0 && ret_text && !(*ret_text = buf_detach(&text, NULL)))
+        r = err_set(err, ERR_NOMEM, "out of memory");
+    if (r == 0)
+        *ret = p;
+    return err_context(err, r, "policy '%s'", name);
 }

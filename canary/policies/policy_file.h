@@ -11,6 +11,9 @@
 /* Read and check. ERR_POLICY with the field (and line where the JSON itself is bad). */
 int policy_parse(const char *data, unsigned long len, const char *what, struct policy *ret,
                  struct err *err);
-int policy_read(const char *dir, const char *name, struct policy *ret, struct err *err);
+/* dir/NAME.json, which must name itself so. ret_text: its text as well (owned); NULL: not wanted.
+ * ERR_INVALID for what is no policy's name. */
+int policy_read(const char *dir, const char *name, char **ret_text, struct policy *ret,
+                struct err *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* log: see log.h. The level is the one process-wide setting; it is set before threads start. */
+/* log: see log.h. */
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -8,13 +8,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-
-static enum log_level shown = LOG_LVL_INFO;
-
-void log_set_level(enum log_level level)
-{
-    shown = level;
-}
 
 /* LOG_TRACE is a comma list; "-x" shuts x, "x" or "all" opens it. The last match decides. */
 static int traced(const char *subsystem)
@@ -73,7 +66,7 @@ void log_at(enum log_level level, const char *subsystem, const char *fmt, ...)
     char raw[2048], line[4096], stamp[21];
     va_list ap;
 
-    if (level > shown && !traced(subsystem))
+    if (level > LOG_LVL_INFO && !traced(subsystem))
         return;
     va_start(ap, fmt);
     vsnprintf(raw, sizeof raw, fmt, ap);

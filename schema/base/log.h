@@ -13,9 +13,6 @@ enum log_level { LOG_LVL_ERROR = 3, LOG_LVL_WARN = 4, LOG_LVL_INFO = 6, LOG_LVL_
 void log_at(enum log_level level, const char *subsystem, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Most verbose level shown (default INFO); set once by main before threads start. */
-void log_set_level(enum log_level level);
-
 #define log_error(subsystem, ...) log_at(LOG_LVL_ERROR, subsystem, __VA_ARGS__)
 #define log_warn(subsystem, ...)  log_at(LOG_LVL_WARN, subsystem, __VA_ARGS__)
 #define log_info(subsystem, ...)  log_at(LOG_LVL_INFO, subsystem, __VA_ARGS__)

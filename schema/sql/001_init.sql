@@ -64,7 +64,6 @@ CREATE TABLE events (
     at_ms   INTEGER NOT NULL,
     PRIMARY KEY (device, id)
 );
-CREATE INDEX events_by_digest ON events (digest, at_ms);
 
 CREATE TABLE releases (
     channel      TEXT NOT NULL,

@@ -48,7 +48,6 @@ void reply_json(struct request *rq, int status, const json_t *o);
 void reply_buf(struct request *rq, int status, const char *content_type,
                struct buf *body);                              /* takes the bytes */
 void reply_problem(struct request *rq, const struct err *err); /* RFC 9457 from the err table */
-void reply_problem_retry(struct request *rq, const struct err *err, int retry_after_s);
 
 /* Bytes that stay in memory: ref counted, with a strong ETag; 304 is answered by itself. */
 struct blob; /* repo.h */

@@ -125,34 +125,19 @@ static void note_problem(const struct request *rq, const struct err *err, int st
                rq->who.name[0] ? " by " : "", rq->who.name, status, err->msg);
 }
 
-static void tell(struct request *rq, const struct err *err, int retry_after_s)
+void reply_problem(struct request *rq, const struct err *err)
 {
     const struct exchange *x = exchange_of(rq);
     int status = err_http_status(err->code);
     json_auto_t *o = problem_any(rq, err);
     struct MHD_Response *rs = o ? response_of_json(o) : NULL;
-    char text[16];
 
     note_problem(rq, err, status);
     if (rs && x->allow[0] && err->code == ERR_METHOD)
         header(rs, MHD_HTTP_HEADER_ALLOW, x->allow);
     if (rs && status == 401)
         header(rs, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"firebreak\"");
-    if (rs && retry_after_s >= 0) {
-        snprintf(text, sizeof text, "%d", retry_after_s);
-        header(rs, MHD_HTTP_HEADER_RETRY_AFTER, text);
-    }
     finish(rq, status, PROBLEM_TYPE, "no-store", rs);
-}
-
-void reply_problem(struct request *rq, const struct err *err)
-{
-    tell(rq, err, -1);
-}
-
-void reply_problem_retry(struct request *rq, const struct err *err, int retry_after_s)
-{
-    tell(rq, err, retry_after_s);
 }
 
 /* --- bytes in memory ------------------------------------------------------------------------- */

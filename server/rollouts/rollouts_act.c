@@ -5,14 +5,12 @@
 
 #include "audit.h"
 #include "base/cleanup.h"
-#include "base/file.h"
 #include "controller.h"
 #include "policy_file.h"
 #include "repo/repo.h"
 #include "rollouts/rollouts_internal.h"
 
-#define POLICY_FILE_MAX 65536
-#define REASON_MAX      500
+#define REASON_MAX 500
 
 static int add_audit(struct server *s, struct store_batch *b, const struct act *a,
                      const char *action)
@@ -64,29 +62,6 @@ static int find_flight(struct server *s, const struct act *a, struct channel **r
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
-
-static int read_policy(struct server *s, const char *name, char **ret_text, struct policy *ret,
-                       struct err *err)
-{
-    char file[POLICY_NAME_MAX + 8];
-    _cleanup_(free_p)
-    char *path = NULL;
-    struct buf text;
-    int r = channel_name_check(name, err); /* the same letters, and no way out of the folder */
-
-    if (r < 0 || strlen(name) >= POLICY_NAME_MAX)
-        return err_set(err, ERR_INVALID, "'%.40s' is not a policy's name", name);
-    snprintf(file, sizeof file, "%s.json", name);
-    path = path_join(s->config.policies_dir, file);
-    buf_init(&text, POLICY_FILE_MAX);
-    r = path ? file_read(path, &text, err) : err_set(err, ERR_NOMEM, "no memory for a policy");
-    if (r == 0)
-        r = policy_parse(text.data, text.len, file, ret, err);
-    if (r == 0)
-        *ret_text = buf_detach(&text, NULL);
-    buf_release(&text);
-    return err_context(err, r, "policy '%s'", name);
-}
 
 static int may_start(const struct channel *ch, const struct manifest *m, struct err *err)
 {
@@ -191,7 +166,7 @@ static int flight_new(struct server *s, const struct act *a, const struct manife
     memcpy(f->version, m->version, sizeof f->version);
     memcpy(f->digest, m->digest, sizeof f->digest);
     snprintf(f->by, sizeof f->by, "%s", a->who->name);
-    r = read_policy(s, a->policy, &f->policy_text, &p, err);
+    r = policy_read(s->config.policies_dir, a->policy, &f->policy_text, &p, err);
     if (r == 0)
         r = flight_shape(s, f, &p, err);
     if (r == 0) {

@@ -255,21 +255,6 @@ int store_audit_after(struct store *s, int64_t after, int64_t limit,
     return ask(s, &q, visit_audit, &to, err);
 }
 
-int store_events_of(struct store *s, const char *digest, int64_t limit,
-                    int (*row)(void *ctx, const struct row_event *row, struct err *err), void *ctx,
-                    struct err *err)
-{
-    const struct store_visitor v = {.event = row};
-    struct visit to = {&v, ctx};
-    const struct store_query q = {.table = STORE_event,
-                                  .column = "digest",
-                                  .equals = digest,
-                                  .newest_by = "at_ms",
-                                  .limit = limit};
-
-    return ask(s, &q, visit_event, &to, err);
-}
-
 /* --- life ------------------------------------------------------------------------------------ */
 
 static void free_store(struct store *s)

@@ -170,13 +170,10 @@ struct store_visitor {
  */
 int store_load(struct store *s, const struct store_visitor *v, void *ctx, struct err *err);
 
-/* Audit rows after `after`, at most limit; ticks of a rollout after a tick. */
+/* Audit rows after `after`, at most limit. */
 int store_audit_after(struct store *s, int64_t after, int64_t limit,
                       int (*row)(void *ctx, const struct row_audit *row, struct err *err),
                       void *ctx, struct err *err);
-int store_events_of(struct store *s, const char *digest, int64_t limit,
-                    int (*row)(void *ctx, const struct row_event *row, struct err *err), void *ctx,
-                    struct err *err);
 
 /* --- life ------------------------------------------------------------------------------------ */
 

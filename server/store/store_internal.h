@@ -22,14 +22,12 @@ struct store_batch {
     struct store_batch *next; /* in the queue */
 };
 
-/* A question to a driver: all rows of a table in key order, or those that a column chooses. */
+/* A question to a driver: rows of a table in key order. */
 struct store_query {
     enum store_noun table;
-    const char *column; /* NULL: all rows */
-    const char *equals; /* text that the column equals; NULL: it is above `above` */
+    const char *column; /* those where it is above `above`; NULL: all rows */
     int64_t above;
-    const char *newest_by; /* order descending by this column instead of the key */
-    int64_t limit;         /* 0: none */
+    int64_t limit; /* 0: none */
 };
 
 typedef int (*store_row_fn)(void *ctx, const void *row, struct err *err);

@@ -65,12 +65,9 @@ static void load_sql(const struct store_table *t, const struct store_query *q, s
     add_names(sql, t, -1, "\"%\"");
     buf_addf(sql, " FROM %s", t->name);
     if (q->column)
-        buf_addf(sql, " WHERE \"%s\" %s ?", q->column, q->equals ? "=" : ">");
+        buf_addf(sql, " WHERE \"%s\" > ?", q->column);
     buf_adds(sql, " ORDER BY ");
-    if (q->newest_by)
-        buf_addf(sql, "\"%s\" DESC", q->newest_by);
-    else
-        add_names(sql, t, t->n_key, "\"%\"");
+    add_names(sql, t, t->n_key, "\"%\"");
     if (q->limit > 0)
         buf_addf(sql, " LIMIT %lld", (long long)q->limit);
 }
@@ -191,9 +188,7 @@ static int sqlite_load(void *d, const struct store_query *q, store_row_fn row, v
     buf_init(&sql, SQL_MAX);
     load_sql(t, q, &sql);
     r = prepare(s->reader, sql.data, &st, err);
-    if (r == 0 && q->column && q->equals)
-        sqlite3_bind_text(st, 1, q->equals, -1, SQLITE_STATIC);
-    else if (r == 0 && q->column)
+    if (r == 0 && q->column)
         sqlite3_bind_int64(st, 1, q->above);
     if (r == 0)
         r = each_row(s->reader, st, t, row, ctx, err);

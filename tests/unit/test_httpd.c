@@ -83,7 +83,7 @@ static void refuse(struct request *rq)
     struct err err = {0};
 
     err_set(&err, ERR_BUDGET, "not \xff now");
-    reply_problem_retry(rq, &err, 7);
+    reply_problem(rq, &err);
 }
 
 const struct route routes[] = {
@@ -348,7 +348,7 @@ static void test_problems(void **state)
 {
     struct site *s = *state;
 
-    check(ask(s, "GET", "/refuse", "", NULL), "429", "Retry-After: 7\r\n");
+    check(ask(s, "GET", "/refuse", "", NULL), "429", "application/problem+json\r\n");
     check(ask(s, "GET", "/refuse", "", NULL), "429", "\"detail\":\"not ? now\"");
     check(ask(s, "GET", "/refuse", "", NULL), "429", "application/problem+json");
     assert_int_equal(atomic_load(&s->metrics.v[METRICS_HTTP_PROBLEMS]), 3);

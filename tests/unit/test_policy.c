@@ -49,12 +49,12 @@ static void test_shipped_policies(void **state)
     (void)state;
     policy_standard(&standard);
     assert_null(policy_check(&standard, why, sizeof(why)));
-    assert_int_equal(policy_read(POLICIES, "standard", &file, &err), 0);
+    assert_int_equal(policy_read(POLICIES, "standard", NULL, &file, &err), 0);
     assert_same(&file, &standard);
-    assert_int_equal(policy_read(POLICIES, "urgent", &file, &err), 0);
+    assert_int_equal(policy_read(POLICIES, "urgent", NULL, &file, &err), 0);
     assert_int_equal(file.rings[1].bake_ms, 300000);
     assert_true(file.rings[3].rho_cr == 3.0);
-    assert_int_equal(policy_read(POLICIES, "demo", &file, &err), 0);
+    assert_int_equal(policy_read(POLICIES, "demo", NULL, &file, &err), 0);
     assert_int_equal(file.tick_ms, 1000);
     for (int i = 0; i < file.n_rings; i++)
         assert_true(file.rings[i].rho_cr == 0.0 && file.rings[i].rho_sl == 0.0);
@@ -125,9 +125,9 @@ static void test_names_do_not_leave_the_folder(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(policy_read(POLICIES, "../policies/demo", &p, &err), -ERR_POLICY);
-    assert_int_equal(policy_read(POLICIES, "", &p, &err), -ERR_POLICY);
-    assert_int_equal(policy_read(POLICIES, "none", &p, &err), -ERR_NOT_FOUND);
+    assert_int_equal(policy_read(POLICIES, "../policies/demo", NULL, &p, &err), -ERR_INVALID);
+    assert_int_equal(policy_read(POLICIES, "", NULL, &p, &err), -ERR_INVALID);
+    assert_int_equal(policy_read(POLICIES, "none", NULL, &p, &err), -ERR_NOT_FOUND);
 }
 
 int main(void)

@@ -270,7 +270,7 @@ static void read_demo(struct policy *p)
 {
     struct err err = {0};
 
-    if (policy_read(SOURCE_DIR "/canary/policies", "demo", p, &err) < 0)
+    if (policy_read(SOURCE_DIR "/canary/policies", "demo", NULL, p, &err) < 0)
         fail_msg("%s", err.msg);
 }
 

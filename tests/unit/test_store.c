@@ -285,38 +285,21 @@ static int count_audit(void *ctx, const struct row_audit *row, struct err *err)
     return 0;
 }
 
-static int first_event(void *ctx, const struct row_event *row, struct err *err)
-{
-    (void)err;
-    strcpy(ctx, row->id);
-    return 0;
-}
-
 static void test_questions(void **state)
 {
     struct place *p = *state;
     struct store_batch *b = store_batch_new();
     struct err err = {0};
-    char id[16] = "";
     int64_t last = 3;
 
     for (int i = 1; i <= 9; i++) {
         const struct row_audit a = {i, 0, "a", "b", "c", NULL, "p", "h"};
-        char event[8] = {(char)('0' + i)};
-        const struct row_event e = {
-            .device = "d", .id = event, .kind = "crash", .digest = "x", .at_ms = i};
 
         store_put_audit(b, &a);
-        store_put_event(b, &e);
     }
     commit(p->store, b);
     assert_int_equal(store_audit_after(p->store, 3, 4, count_audit, &last, &err), 0);
     assert_int_equal(last, 7);
-    assert_int_equal(store_events_of(p->store, "x", 1, first_event, id, &err), 0);
-    assert_string_equal(id, "9"); /* the newest */
-    id[0] = '\0';
-    assert_int_equal(store_events_of(p->store, "y", 1, first_event, id, &err), 0);
-    assert_string_equal(id, "");
 }
 
 /* --- failure --------------------------------------------------------------------------------- */
