@@ -151,15 +151,16 @@ int spool_read(const char *state_dir, struct event *ret, size_t max, size_t *ret
     *ret_n = 0;
     for (size_t i = 0; i < names->n && *ret_n < max; i++) {
         struct event e = {0};
-        int r = read_event(state_dir, names->name[i], &e, err);
+        int r = read_event(state_dir, names->name[i], &e, NULL);
 
         if (r == 0) {
             ret[(*ret_n)++] = e;
             continue;
         }
-        event_release(&e);
-        if (r != -ERR_NOT_FOUND && drop(state_dir, names->name[i], err) < 0)
-            return -ERR_IO;
+        /* What is no event goes, if it can; what only could not be read just now is evidence, and
+         * stays. Neither is in the way of the others. */
+        if (r == -ERR_INVALID || r == -ERR_TOO_LARGE)
+            drop(state_dir, names->name[i], NULL);
     }
     return 0;
 }

@@ -69,6 +69,21 @@ static void test_what_cannot_be_read_does_not_block(void **state)
     assert_int_equal(spool_count(*state), 1);
 }
 
+/* It is not in the way of the others: a device that cannot check in looks dead. */
+static void test_what_cannot_be_removed_is_passed_over(void **state)
+{
+    const char *name = "spool/000000000000-00112233445566778899aabbccddeeff.json";
+    struct event e[2] = {0};
+    char *path = path_join(*state, name);
+
+    add(*state, EVENT_CRASH, "kernel");
+    assert_int_equal(mkdir(path, 0700), 0); /* no file: not read, not unlinked, even by root */
+    assert_int_equal(take(*state, e, 2), 1);
+    assert_int_equal(e[0].kind, EVENT_CRASH);
+    assert_int_equal(spool_count(*state), 2);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +92,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_crashes_outlive_the_rest, scratch_make,
                                         scratch_remove),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_read_does_not_block, scratch_make,
+                                        scratch_remove),
+        cmocka_unit_test_setup_teardown(test_what_cannot_be_removed_is_passed_over, scratch_make,
                                         scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
