@@ -108,8 +108,7 @@ static void end_back(struct state *s, struct state_channel *c, const void *ctx)
         r->since_s = state_awake_s(s, &w->ap->agent->place);
         r->boots = r->crashes = 0;
     }
-    if (strcmp(c->good_run, w->digest) == 0)
-        snprintf(c->good_run, sizeof c->good_run, "%s", w->to);
+    snprintf(c->good_run, sizeof c->good_run, "%s", w->to); /* as its link */
     if (w->v->blamed || is_word(w->v->cause, "recall") || is_word(w->v->cause, "owner") ||
         is_word(w->v->cause, "boot-failed"))
         state_add_quarantine(c, w->digest, w->v->cause, w->v->blamed);

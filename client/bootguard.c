@@ -101,12 +101,13 @@ struct state_channel *bootguard_revert(struct state *s, int64_t limit)
     return newest;
 }
 
-const char *bootguard_target(const struct state_channel *c)
+const char *bootguard_target(const struct state_channel *c, const char *damaged)
 {
     const char *const ways[] = {c->good_boot, c->good_run};
 
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
-        if (ways[i][0] && strcmp(ways[i], c->current) != 0 && !state_quarantined(c, ways[i]))
+        if (ways[i][0] && strcmp(ways[i], c->current) != 0 && strcmp(ways[i], damaged) != 0 &&
+            !state_quarantined(c, ways[i]))
             return ways[i];
     return "";
 }

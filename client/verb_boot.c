@@ -105,6 +105,26 @@ static void use_good_boot(const struct agent *a)
     }
 }
 
+static bool is_whole(const struct agent *a, const struct state_channel *c, const char *digest)
+{
+    struct err err = {0};
+
+    if (apply_ensure_tree(a, c->name, digest, &err) == 0)
+        return true;
+    log_error("boot", "channel=%s %.12s cannot be used: %s", c->name, digest, err.msg);
+    return false;
+}
+
+static const char *way_back(const struct agent *a, const struct state_channel *c)
+{
+    const char *to = bootguard_target(c, "");
+
+    if (!*to || is_whole(a, c, to))
+        return to;
+    to = bootguard_target(c, to);
+    return *to && is_whole(a, c, to) ? to : "";
+}
+
 /* The newest change goes; the consumer has not started yet, so that nothing is to be activated. */
 static int revert(const struct agent *a, const char **ret_what, struct err *err)
 {
@@ -116,7 +136,6 @@ static int revert(const struct agent *a, const char **ret_what, struct err *err)
     struct apply ap = {.agent = a, .conf = &conf};
     struct verdict v = {.cause = "boot-failed"};
     struct state_channel *c;
-    const char *to;
     int r = lock < 0 ? lock : state_load(&a->place, &s, err);
 
     if (r < 0)
@@ -126,15 +145,8 @@ static int revert(const struct agent *a, const char **ret_what, struct err *err)
     if (!c)
         return 0;
     snprintf(conf.name, sizeof conf.name, "%s", c->name);
-    to = bootguard_target(c);
-    if (*to && apply_ensure_tree(a, c->name, to, err) < 0) {
-        log_error("boot", "channel=%s good-boot cannot be used: %s", c->name, err->msg);
-        to = strcmp(to, c->good_run) != 0 ? c->good_run : "";
-        if (*to && apply_ensure_tree(a, c->name, to, err) < 0)
-            return err_context(err, -(int)err->code, "nothing whole to go back to");
-    }
     *ret_what = "the newest change was reverted; updates are held until a boot is complete";
-    return apply_back(&ap, c->current, to, &v, err);
+    return apply_back(&ap, c->current, way_back(a, c), &v, err);
 }
 
 int verb_boot_begin(struct cli *cli, struct err *err)

@@ -104,11 +104,26 @@ static void test_target(void **state)
     struct state_channel *c = &s->channels[0];
 
     (void)state;
-    assert_ptr_equal(bootguard_target(c), c->good_boot);
+    assert_ptr_equal(bootguard_target(c, ""), c->good_boot);
+    assert_ptr_equal(bootguard_target(c, c->good_boot), c->good_run);
     state_add_quarantine(c, c->good_boot, "owner", false);
-    assert_ptr_equal(bootguard_target(c), c->good_run);
+    assert_ptr_equal(bootguard_target(c, ""), c->good_run);
+    assert_string_equal(bootguard_target(c, c->good_run), "");
     state_add_quarantine(c, c->good_run, "owner", false);
-    assert_string_equal(bootguard_target(c), "");
+    assert_string_equal(bootguard_target(c, ""), "");
+    free(s);
+}
+
+/* It was healthy, and then did not boot: it is no way back from itself. */
+static void test_what_fails_is_no_target(void **state)
+{
+    struct state *s = two_channels();
+    struct state_channel *c = &s->channels[0];
+
+    (void)state;
+    strcpy(c->good_run, c->current);
+    assert_ptr_equal(bootguard_target(c, ""), c->good_boot);
+    assert_string_equal(bootguard_target(c, c->good_boot), "");
     free(s);
 }
 
@@ -146,6 +161,7 @@ int main(void)
         cmocka_unit_test(test_newest_change_goes_first),
         cmocka_unit_test(test_early_boot_content_has_one_chance),
         cmocka_unit_test(test_target),
+        cmocka_unit_test(test_what_fails_is_no_target),
         cmocka_unit_test(test_good_boot_moves_only_for_what_booted),
         cmocka_unit_test_setup_teardown(test_containers_have_no_guard, scratch_make,
                                         scratch_remove),
