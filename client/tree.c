@@ -113,8 +113,12 @@ static int seal_dir(int fd, const char *name, int depth, struct err *err)
         child = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (child < 0 && errno == ENOTDIR)
             continue;
-        if (child < 0 || depth > DEPTH_MAX)
+        if (child < 0)
             return err_errno(err, errno, "open directory '%s'", e->d_name);
+        if (depth > DEPTH_MAX) {
+            close(child);
+            return err_set(err, ERR_INVALID, "directory '%s' is nested too deeply", e->d_name);
+        }
         r = seal_dir(child, e->d_name, depth + 1, err);
         if (r < 0)
             return r;
