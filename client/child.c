@@ -213,13 +213,11 @@ become_worker(child_worker_fn run, void *ctx, int out, pid_t parent)
     _exit(json_dumpfd(result, out, JSON_COMPACT) < 0);
 }
 
-int child_start_worker(const struct agent *a, child_worker_fn run, void *ctx, struct child *ret,
-                       struct err *err)
+int child_start_worker(child_worker_fn run, void *ctx, struct child *ret, struct err *err)
 {
     pid_t pid, parent = getpid();
     int out, r = open_child(ret, &out, err);
 
-    (void)a;
     if (r < 0)
         return r;
     fflush(NULL);

@@ -32,8 +32,7 @@ int child_start_fetch(const struct agent *a, const json_t *job, int64_t life_ms,
  */
 typedef int (*child_worker_fn)(void *ctx, const volatile sig_atomic_t *stop, json_t *result,
                                struct err *err);
-int child_start_worker(const struct agent *a, child_worker_fn run, void *ctx, struct child *ret,
-                       struct err *err);
+int child_start_worker(child_worker_fn run, void *ctx, struct child *ret, struct err *err);
 
 /* Take what is in the pipe; c->ended once it is closed. */
 void child_read(struct child *c);

@@ -65,7 +65,7 @@ static bool start_fetch(struct cycle *c, enum cycle_step step, json_t *stolen, i
 static bool start_worker(struct cycle *c, enum cycle_step step, child_worker_fn run)
 {
     struct err err = {0};
-    int r = child_start_worker(c->agent, run, c, &c->job, &err);
+    int r = child_start_worker(run, c, &c->job, &err);
 
     c->step = step;
     if (r < 0)

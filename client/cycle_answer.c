@@ -92,7 +92,7 @@ int64_t cycle_resolve(struct cycle *c, bool at_once)
         return c->resolve_ms;
     /* Where it fails it is tried again, but not in a circle. */
     c->resolve_ms = now + c->agent->config.poll_interval_ms;
-    if (child_start_worker(c->agent, resolve_worker, c, &c->apply, &err) < 0)
+    if (child_start_worker(resolve_worker, c, &c->apply, &err) < 0)
         cycle_fail(c, &err);
     return c->resolve_ms;
 }
@@ -115,7 +115,7 @@ static void start_apply(struct cycle *c, const struct answer_channel *ch)
     json_decref(c->permit);
     c->permit = json_incref(ch->permit);
     c->was_permitted = true;
-    if (child_start_worker(c->agent, permit_worker, c, &c->apply, &err) < 0)
+    if (child_start_worker(permit_worker, c, &c->apply, &err) < 0)
         cycle_fail(c, &err);
 }
 

@@ -22,7 +22,7 @@ void fetch_limits_set(void)
     set(RLIMIT_NOFILE, FILES);
     set(RLIMIT_CPU, CPU_S);
     set(RLIMIT_FSIZE, (rlim_t)MANIFEST_FILE_MAX);
-#ifndef __SANITIZE_ADDRESS__ /* which reserves terabytes */
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* which reserve terabytes */
     set(RLIMIT_AS, MEMORY_BYTES);
 #endif
 }
