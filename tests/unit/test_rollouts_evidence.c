@@ -218,8 +218,10 @@ static void one_platform_is_halted_alone(void **state)
         for (int i = 0; i < 4; i++) {
             if (failed && bad[i].digest[0])
                 continue; /* the first one; or has a permit and waits for its end */
+            if (!failed && site_count(y->site, "admitted") < 8)
+                continue; /* still off: a failure among the first few would halt all */
             dev_checkin(y->site, &bad[i]);
-            if (!failed && bad[i].digest[0] && site_count(y->site, "admitted") >= 8) {
+            if (!failed && bad[i].digest[0]) {
                 fails_preflight(&bad[i]);
                 dev_checkin(y->site, &bad[i]);
                 failed = true;
