@@ -215,7 +215,11 @@ void rollout_say_asks(const struct rollout *r, const struct standing *s, struct 
     text_add(&t, " asks a person: ");
     if (s->warned && !s->overdue_asked)
         text_add(&t, "a warning stands since it was full");
-    else if (s->overdue_asked || !s->acknowledged) {
+    else if (!s->overdue_asked && !s->acknowledged && pacing_unacknowledged(s->sum) == 0) {
+        text_add(&t, "nobody of ");
+        text_count(&t, s->sum->admitted);
+        text_add(&t, " admitted is healthy; those away have said goodbye");
+    } else if (s->overdue_asked || !s->acknowledged) {
         text_count(&t, s->overdue_asked ? s->sum->overdue : pacing_unacknowledged(s->sum));
         text_add(&t, " of ");
         text_count(&t, s->sum->admitted);
