@@ -68,7 +68,9 @@ void put_setting(struct store_batch *b, const char *noun, const char *of, const 
 {
     char key[96];
     char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    struct row_setting row = {.key = key, .value = text ? text : "null"};
+    /* Out of memory there is no text; the column refuses NULL, so the commit fails and memory is
+     * read again, rather than that something untrue is stored. */
+    struct row_setting row = {.key = key, .value = text};
 
     snprintf(key, sizeof key, "%s/%s", noun, of);
     store_put_setting(b, &row);

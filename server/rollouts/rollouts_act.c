@@ -5,6 +5,7 @@
 
 #include "audit.h"
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "controller.h"
 #include "policy_file.h"
 #include "repo/repo.h"
@@ -246,6 +247,7 @@ int rollouts_halt(struct server *s, const struct act *a, struct err *err)
     f->last.n_reasons = 0;
     snprintf(f->last.stands, sizeof f->last.stands, "halted by %.60s: %.150s", a->who->name,
              a->reason);
+    utf8_make_line(f->last.stands); /* either may have been cut within a character */
     flight_note(f, clock_wall_ms(s->clock), &f->last);
     {
         json_auto_t *said =

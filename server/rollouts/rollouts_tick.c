@@ -179,8 +179,8 @@ static void put_tick(struct server *s, struct store_batch *b, const struct fligh
     struct row_tick row = {.rollout = f->id,
                            .tick = x->f.tick,
                            .at_ms = clock_wall_ms(s->clock),
-                           .facts = facts_text ? facts_text : "{}",
-                           .decision = decision_text ? decision_text : "{}"};
+                           .facts = facts_text, /* NULL (no memory): the commit fails */
+                           .decision = decision_text};
 
     store_put_tick(b, &row);
     free(facts_text);

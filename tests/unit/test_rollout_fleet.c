@@ -8,6 +8,7 @@
 
 #include "policy_file.h"
 #include "rollout.h"
+#include "two_platforms.h"
 
 /* ---- the fleet: 3 of 4 devices run windows, the rest linux ---- */
 
@@ -55,21 +56,6 @@ static int by_draw(const void *a, const void *b)
     const struct device *x = a, *y = b;
 
     return x->draw < y->draw ? -1 : x->draw > y->draw;
-}
-
-static void topology_of(int n, struct topology *t)
-{
-    memset(t, 0, sizeof(*t));
-    t->n_os = t->n_cohorts = n < 2 ? 1 : 2;
-    strcpy(t->os[0], "windows");
-    strcpy(t->os[1], "linux");
-    strcpy(t->cohorts[0].name, "windows-10.0.22631");
-    strcpy(t->cohorts[1].name, "debian-12");
-    t->cohorts[1].os = 1;
-    t->cohorts[1].size = n / 4;
-    t->cohorts[0].size = n - n / 4;
-    if (n < 4)
-        t->n_os = t->n_cohorts = 1;
 }
 
 static void fleet_init(struct fleet *f, int n, int canaries, enum content content,

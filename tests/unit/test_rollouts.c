@@ -124,6 +124,25 @@ static void one_person_stops_at_once(void **state)
     assert_int_equal(tick(y, applies), 0);
 }
 
+/* A person's words are cut to fit; never within a character, or no JSON could hold them. */
+static void a_long_reason_in_any_script_halts(void **state)
+{
+    struct story *y = *state;
+    struct err err = {0};
+    char reason[400] = "";
+    struct act a = {.who = &alice, .channel = CHANNEL, .version = "1", .reason = reason};
+
+    for (size_t i = 0; i + 3 < sizeof reason; i += 2)
+        strcat(reason, i == 0 ? "x" : "\u00e9");
+    start(y, 1);
+    pthread_mutex_lock(&y->site->server.site);
+    must(rollouts_halt(&y->site->server, &a, &err), &err);
+    pthread_mutex_unlock(&y->site->server.site);
+    site_state_is(y->site, "halted");
+    site_restart(y->site);
+    site_state_is(y->site, "halted");
+}
+
 static int promote(struct story *y, const struct operator_ref *who, bool *ret_waiting,
                    struct err *err)
 {
@@ -459,6 +478,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(good_content_reaches_everyone),
+        TEST(a_long_reason_in_any_script_halts),
         TEST(bad_content_halts_and_is_recalled),
         TEST(silence_stops_growth),
         TEST(both_arms_are_counted),
