@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -16,83 +15,8 @@
 #include "fetch.h"
 #include "layout.h"
 #include "tuf/client.h"
+#include "tuf/store_memory.h"
 #include "walk.h"
-
-#define OVERLAY_MAX 64
-
-/* A store whose changes stay in memory, over a directory that is only read. */
-struct overlay {
-    struct tuf_store below;
-    struct {
-        char name[TUF_ROLE_NAME_MAX + 8];
-        char *data; /* NULL: removed */
-        size_t len;
-    } files[OVERLAY_MAX];
-    size_t n;
-};
-
-static ssize_t overlay_find(const struct overlay *o, const char *name)
-{
-    for (size_t i = 0; i < o->n; i++)
-        if (strcmp(o->files[i].name, name) == 0)
-            return (ssize_t)i;
-    return -1;
-}
-
-static int overlay_get(void *ctx, const char *name, struct buf *ret, struct err *err)
-{
-    struct overlay *o = ctx;
-    ssize_t i = overlay_find(o, name);
-
-    if (i < 0)
-        return o->below.get(o->below.ctx, name, ret, err);
-    if (!o->files[i].data)
-        return err_set(err, ERR_NOT_FOUND, "'%s' was removed", name);
-    return buf_add(ret, o->files[i].data, o->files[i].len) < 0
-               ? err_set(err, ERR_TOO_LARGE, "'%s' is too large", name)
-               : 0;
-}
-
-/* data NULL: remember that it is gone. */
-static int overlay_set(struct overlay *o, const char *name, const void *data, size_t len,
-                       struct err *err)
-{
-    ssize_t i = overlay_find(o, name);
-    char *copy = NULL;
-
-    if (i < 0 && (o->n == OVERLAY_MAX || strlen(name) >= sizeof o->files[0].name))
-        return err_set(err, ERR_TOO_LARGE, "more than %d metadata files changed", OVERLAY_MAX);
-    if (data) {
-        copy = malloc(len + 1);
-        if (!copy)
-            return err_set(err, ERR_NOMEM, "out of memory");
-        memcpy(copy, data, len);
-    }
-    if (i < 0) {
-        i = (ssize_t)o->n++;
-        strcpy(o->files[i].name, name);
-    }
-    free(o->files[i].data);
-    o->files[i].data = copy;
-    o->files[i].len = len;
-    return 0;
-}
-
-static int overlay_put(void *ctx, const char *name, const void *data, size_t len, struct err *err)
-{
-    return overlay_set(ctx, name, data, len, err);
-}
-
-static int overlay_remove(void *ctx, const char *name, struct err *err)
-{
-    return overlay_set(ctx, name, NULL, 0, err);
-}
-
-static void overlay_release(struct overlay *o)
-{
-    for (size_t i = 0; i < o->n; i++)
-        free(o->files[i].data);
-}
 
 /* Paths come from metadata that may not be kind: nothing may leave incoming/. */
 static int keep(const struct fetch *f, const char *path, const struct buf *b, struct err *err)
@@ -182,8 +106,9 @@ int fetch_refresh(const struct fetch *f, json_t *result, struct err *err)
     _cleanup_(tuf_client_free_p)
     struct tuf_client *client = NULL;
     struct tuf_fetch fetch = {.get = get, .ctx = (void *)f};
-    struct overlay overlay = {0};
-    struct tuf_store store = {overlay_get, overlay_put, overlay_remove, &overlay};
+    _cleanup_(tuf_memory_free_p)
+    struct tuf_memory *memory = NULL;
+    struct tuf_store below, store;
     const char *repository;
     struct path dir;
     int64_t now_s;
@@ -196,12 +121,13 @@ int fetch_refresh(const struct fetch *f, json_t *result, struct err *err)
         r = clear(f, err);
     if (r < 0)
         return r;
-    overlay.below = tuf_store_dir(layout_at(&dir, f->state_dir, "tuf/%s", repository));
+    below = tuf_store_dir(layout_at(&dir, f->state_dir, "tuf/%s", repository));
+    memory = tuf_memory_new(&below);
+    if (!memory)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    store = tuf_memory_store(memory);
     r = tuf_client_new(&store, &fetch, &client, err);
     if (r == 0)
         r = tuf_client_refresh(client, now_s, err);
-    if (r == 0)
-        r = walk_channels(f, client, now_s, err);
-    overlay_release(&overlay);
-    return r;
+    return r < 0 ? r : walk_channels(f, client, now_s, err);
 }

@@ -62,6 +62,18 @@ int tuf_client_load(struct tuf_client *c, struct err *err);
 int tuf_client_find(struct tuf_client *c, int64_t now_s, const char *path, struct tuf_target *ret,
                     struct err *err);
 
+/* The verified metadata of a role that the top-level targets delegates to directly, loaded exactly
+ * as tuf_client_find would load it. Borrowed until the client changes. ERR_NOT_FOUND where the
+ * snapshot does not list it. */
+int tuf_client_delegated(struct tuf_client *c, int64_t now_s, const char *role,
+                         const struct metadata **ret, struct err *err);
+
+/* Verify bytes as metadata of `role` by the keys to which the trusted targets delegates it,
+ * whatever the snapshot lists and whatever its expiry: only for what may restrict (revocations).
+ * *ret is owned by the caller. ERR_UNAVAILABLE before a refresh or load has succeeded. */
+int tuf_client_verify_delegated(struct tuf_client *c, const char *role, const void *data,
+                                size_t len, struct metadata **ret, struct err *err);
+
 /* Section 5.7.3: fetch a target's bytes and check length and hash. ret carries the cap. */
 int tuf_client_download(struct tuf_client *c, const struct tuf_target *target, struct buf *ret,
                         struct err *err);

@@ -58,28 +58,57 @@ static bool still_good(const struct tuf_client *c, const struct loaded_role *l,
     return c->offline || metadata_check_expiry(l->m, now_s, role->name, NULL) == 0;
 }
 
-static int load_delegated(struct search *s, const char *name, const struct metadata *delegator,
-                          const struct metadata **ret, struct err *err)
+/* ERR_NOT_FOUND where the snapshot does not list it. */
+static int load_delegated(struct tuf_client *c, int64_t now_s, const char *name,
+                          const struct metadata *delegator, const struct metadata **ret,
+                          struct err *err)
 {
     struct listed_role role = {.name = name, .type = TUF_TARGETS};
-    struct loaded_role *l = loaded(s->c, name);
+    struct loaded_role *l = loaded(c, name);
     struct metadata *m = NULL;
     struct key_set keys;
-    int r = metadata_ref(s->c->snapshot, name, &role.ref, err);
+    int r = metadata_ref(c->snapshot, name, &role.ref, err);
 
-    if (r == -ERR_NOT_FOUND)
-        return err_set(err, ERR_INVALID, "snapshot does not list the delegated role '%s'", name);
     if (r < 0 || (r = metadata_delegated_keys(delegator, name, &keys, err)) < 0)
         return r;
     role.keys = &keys;
-    if (!l || !still_good(s->c, l, &role, s->now_s)) {
-        r = client_load_listed(s->c, &role, s->now_s, &m, err);
+    if (!l || !still_good(c, l, &role, now_s)) {
+        r = client_load_listed(c, &role, now_s, &m, err);
         if (r == 0)
-            r = keep(s->c, name, m, err);
+            r = keep(c, name, m, err);
     }
     key_set_release(&keys);
     if (r == 0)
-        *ret = loaded(s->c, name)->m;
+        *ret = loaded(c, name)->m;
+    return r;
+}
+
+int tuf_client_delegated(struct tuf_client *c, int64_t now_s, const char *role,
+                         const struct metadata **ret, struct err *err)
+{
+    if (!c->complete)
+        return err_set(err, ERR_UNAVAILABLE, "no metadata is loaded to find role '%.128s' in",
+                       role);
+    return load_delegated(c, now_s, role, c->targets, ret, err);
+}
+
+int tuf_client_verify_delegated(struct tuf_client *c, const char *role, const void *data,
+                                size_t len, struct metadata **ret, struct err *err)
+{
+    _cleanup_(metadata_free_p)
+    struct metadata *m = NULL;
+    struct key_set keys;
+    int r;
+
+    if (!c->complete)
+        return err_set(err, ERR_UNAVAILABLE, "no metadata is loaded to verify '%.128s' by", role);
+    if ((r = metadata_parse(data, len, TUF_TARGETS, role, &m, err)) < 0 ||
+        (r = metadata_delegated_keys(c->targets, role, &keys, err)) < 0)
+        return r;
+    r = envelope_verify(m->envelope, &keys, role, err);
+    key_set_release(&keys);
+    if (r == 0)
+        *ret = take_ptr(m);
     return r;
 }
 
@@ -122,7 +151,9 @@ static int search_role(struct search *s, const char *name, const struct metadata
         return 0;
     }
     s->visited[s->n_visited++] = name;
-    r = delegator ? load_delegated(s, name, delegator, &m, err) : 0;
+    r = delegator ? load_delegated(s->c, s->now_s, name, delegator, &m, err) : 0;
+    if (r == -ERR_NOT_FOUND)
+        return err_set(err, ERR_INVALID, "snapshot does not list the delegated role '%s'", name);
     if (r < 0)
         return r;
     r = metadata_target(m, s->path, s->ret, NULL);

@@ -1,87 +1,16 @@
 /* repo_verify: the real client over an image in memory, so that nothing is ever published that a
  * client would refuse. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "repo/repo_internal.h"
 #include "tuf/client.h"
-
-#define TRUSTED_MAX 80 /* four top-level roles, rollout, and the channels' content */
-
-struct trusted_file {
-    char name[TUF_ROLE_NAME_MAX * 3 + 8];
-    char *data;
-    size_t len;
-};
-
-struct trusted {
-    struct trusted_file files[TRUSTED_MAX];
-    size_t n;
-};
+#include "tuf/store_memory.h"
 
 /* --- what the client has --------------------------------------------------------------------- */
 
-static struct trusted_file *trusted_find(struct trusted *t, const char *name)
-{
-    for (size_t i = 0; i < t->n; i++)
-        if (strcmp(t->files[i].name, name) == 0)
-            return &t->files[i];
-    return NULL;
-}
-
-static int trusted_get(void *ctx, const char *name, struct buf *ret, struct err *err)
-{
-    const struct trusted_file *f = trusted_find(ctx, name);
-
-    if (!f || !f->data)
-        return err_set(err, ERR_NOT_FOUND, "no '%s' yet", name);
-    return buf_add(ret, f->data, f->len) < 0 ? err_set(err, ERR_TOO_LARGE, "'%s' is too long", name)
-                                             : 0;
-}
-
-static int trusted_put(void *ctx, const char *name, const void *data, size_t len, struct err *err)
-{
-    struct trusted *t = ctx;
-    struct trusted_file *f = trusted_find(t, name);
-    char *copy = malloc(len + 1);
-
-    if (!f && t->n < TRUSTED_MAX && strlen(name) < sizeof f->name) {
-        f = &t->files[t->n++];
-        *f = (struct trusted_file){0};
-        strcpy(f->name, name);
-    }
-    if (!f || !copy) {
-        free(copy);
-        return err_set(err, ERR_NOMEM, "no room for '%.100s'", name);
-    }
-    memcpy(copy, data, len);
-    free(f->data);
-    f->data = copy;
-    f->len = len;
-    return 0;
-}
-
-static int trusted_remove(void *ctx, const char *name, struct err *err)
-{
-    struct trusted_file *f = trusted_find(ctx, name);
-
-    (void)err;
-    if (f)
-        free(take_ptr(f->data));
-    return 0;
-}
-
-static void trusted_free(struct trusted *t)
-{
-    for (size_t i = 0; t && i < t->n; i++)
-        free(t->files[i].data);
-    free(t);
-}
-DEFINE_CLEANUP(struct trusted *, trusted_free)
-
-static int trust(struct trusted *t, const struct repo_image *i, const char *role, int64_t version,
-                 struct err *err)
+static int trust(const struct tuf_store *t, const struct repo_image *i, const char *role,
+                 int64_t version, struct err *err)
 {
     char path[REPO_PATH_MAX], name[TUF_ROLE_NAME_MAX + 8];
     const struct blob *b;
@@ -94,11 +23,11 @@ static int trust(struct trusted *t, const struct repo_image *i, const char *role
         return err_set(err, ERR_NOT_FOUND, "the repository has no '%s'", path);
     data = blob_data(b, &len);
     snprintf(name, sizeof name, "%s.json", role);
-    return trusted_put(t, name, data, len, err);
+    return t->put(t->ctx, name, data, len, err);
 }
 
 /* All that a client has that took the image `i`. */
-static int trust_all(struct trusted *t, const struct repo *r, const struct repo_image *i,
+static int trust_all(const struct tuf_store *t, const struct repo *r, const struct repo_image *i,
                      struct err *err)
 {
     int e = trust(t, i, "root", i->root, err);
@@ -209,20 +138,20 @@ static int take(const struct repo *r, struct tuf_client *c, const struct repo_im
 int repo_verify(const struct repo *r, const struct repo_image *base, const struct repo_image *i,
                 int64_t now_s, struct err *err)
 {
-    _cleanup_(trusted_free_p)
-    struct trusted *t = calloc(1, sizeof *t);
+    _cleanup_(tuf_memory_free_p)
+    struct tuf_memory *memory = tuf_memory_new(NULL);
     _cleanup_(tuf_client_free_p)
     struct tuf_client *c = NULL;
-    const struct tuf_store store = {trusted_get, trusted_put, trusted_remove, t};
+    const struct tuf_store store = tuf_memory_store(memory);
     const struct tuf_fetch from = {fetch, (void *)(uintptr_t)i};
     int e;
 
-    if (!t)
+    if (!memory)
         return err_set(err, ERR_NOMEM, "out of memory");
     if (base) {
-        e = trust_all(t, r, base, err);
+        e = trust_all(&store, r, base, err);
     } else {
-        e = trust(t, i, "root", 1, err);
+        e = trust(&store, i, "root", 1, err);
     }
     if (e == 0)
         e = tuf_client_new(&store, &from, &c, err);
