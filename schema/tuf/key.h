@@ -1,9 +1,15 @@
 /*
  * key: public keys as TUF names them (specification 1.0.34, section 4.2), and signers.
  *
- * Key types: ed25519 (public: 64 hex digits) and ecdsa with scheme ecdsa-sha2-nistp256 (public: PEM
- * SubjectPublicKeyInfo; signatures DER in hex, SHA-256). The key id is the SHA-256 of the canonical
- * form of the key object.
+ *   keytype  scheme               public                     signature, in hex
+ *   ed25519  ed25519              64 hex digits              64 bytes (RFC 8032)
+ *   ecdsa    ecdsa-sha2-nistp256  PEM SubjectPublicKeyInfo   DER, SHA-256
+ *   ecdsa    ecdsa-sha2-nistp384  PEM SubjectPublicKeyInfo   DER, SHA-384
+ *   rsa      rsassa-pss-sha256    PEM SubjectPublicKeyInfo   PSS, SHA-256, salt of 32 bytes
+ *
+ * Older repositories give ECDSA keys their scheme as keytype; both are read. RSA keys have 2048 to
+ * 8192 bits. The PEM stands alone: nothing around it, no headers, no private key. The key id is the
+ * SHA-256 of the canonical form of the key object.
  */
 #ifndef FIREBREAK_KEY_H
 #define FIREBREAK_KEY_H
@@ -15,8 +21,16 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 
-#define KEY_ID_LEN  64
-#define KEY_SIG_MAX 1024 /* most hex digits in a signature */
+#define KEY_ID_LEN       64
+#define KEY_SIG_MAX      2048 /* most hex digits in a signature: RSA with KEY_RSA_BITS_MAX */
+#define KEY_RSA_BITS_MIN 2048
+#define KEY_RSA_BITS_MAX 8192
+#define KEY_RSA_BITS_NEW 3072 /* of keys that are made here */
+
+/* What key_generate can make, as help and errors say it. */
+#define KEY_TYPES "ed25519, ecdsa, ecdsa-p384 or rsa"
+
+int key_type_check(const char *type, struct err *err); /* ERR_INVALID: none of them */
 
 struct key; /* a public key */
 
@@ -52,9 +66,9 @@ int signer_sign(const struct signer *s, const void *data, size_t len, char ret_h
                 struct err *err);
 
 /* Make a new key pair and write it to path (0600, durable): encrypted PKCS#8 (scrypt or PBKDF2,
- * AES-256) with a passphrase, plain where it is NULL. keytype "ed25519" or "ecdsa". *ret_pub may be
+ * AES-256) with a passphrase, plain where it is NULL. `type` is one of KEY_TYPES. *ret_pub may be
  * NULL. */
-int key_generate(const char *keytype, const char *path, const char *passphrase,
-                 struct key **ret_pub, struct err *err);
+int key_generate(const char *type, const char *path, const char *passphrase, struct key **ret_pub,
+                 struct err *err);
 
 #endif

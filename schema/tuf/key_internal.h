@@ -11,11 +11,11 @@
 /* The public half of pkey as a key. ERR_INVALID for a kind of key that is not supported. */
 int key_from_pkey(EVP_PKEY *pkey, struct key **ret, struct err *err);
 
-/* The digest that k's scheme signs with; NULL where the scheme hashes by itself (ed25519). */
-const EVP_MD *key_digest(const struct key *k);
+/* Make ctx ready to verify by k's scheme, or with k's private half to sign by it. 0 or -1. */
+int key_begin(const struct key *k, EVP_MD_CTX *ctx, EVP_PKEY *private_half);
 
-/* A new key pair of "ed25519" or "ecdsa"; NULL where OpenSSL fails. ERR_INVALID: unknown type. */
-int key_new_pair(const char *keytype, EVP_PKEY **ret, struct err *err);
+/* A new key pair, `name` one of KEY_TYPES. ERR_INVALID: another one. */
+int key_new_pair(const char *name, EVP_PKEY **ret, struct err *err);
 
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
 DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)

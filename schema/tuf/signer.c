@@ -169,7 +169,7 @@ static int sign_with_file(const struct signer *s, const void *data, size_t len,
     size_t sig_len = sizeof sig;
     _cleanup_(EVP_MD_CTX_free_p)
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    int ok = ctx && EVP_DigestSignInit(ctx, NULL, key_digest(s->key), NULL, s->pkey) == 1 &&
+    int ok = ctx && key_begin(s->key, ctx, s->pkey) == 0 &&
              EVP_DigestSign(ctx, sig, &sig_len, data, len) == 1;
 
     ERR_clear_error();
@@ -256,8 +256,8 @@ static int write_private(const char *path, EVP_PKEY *pkey, const char *passphras
     return file_write_durable(path, pem, (size_t)len, 0600, err);
 }
 
-int key_generate(const char *keytype, const char *path, const char *passphrase,
-                 struct key **ret_pub, struct err *err)
+int key_generate(const char *type, const char *path, const char *passphrase, struct key **ret_pub,
+                 struct err *err)
 {
     _cleanup_(EVP_PKEY_free_p)
     EVP_PKEY *pkey = NULL;
@@ -270,7 +270,7 @@ int key_generate(const char *keytype, const char *path, const char *passphrase,
                        PASSPHRASE_MAX);
     if (file_exists(path))
         return err_set(err, ERR_EXISTS, "'%s' exists; a key is never overwritten", path);
-    if ((r = key_new_pair(keytype, &pkey, err)) < 0 || (r = key_from_pkey(pkey, &pub, err)) < 0 ||
+    if ((r = key_new_pair(type, &pkey, err)) < 0 || (r = key_from_pkey(pkey, &pub, err)) < 0 ||
         (r = write_private(path, pkey, passphrase, err)) < 0)
         return r;
     if (ret_pub)

@@ -341,9 +341,11 @@ static int read_options(const struct cli *cli, struct init_options *o, struct er
     o->key_type = key_type ? key_type : "ed25519";
     o->url = url ? url : "http://127.0.0.1:8440";
     o->now_s = clock_wall_ms(clock_system()) / 1000;
-    if (strcmp(o->key_type, "ed25519") != 0 && strcmp(o->key_type, "ecdsa") != 0)
-        return err_set(err, ERR_USAGE, "key type '%.20s' is neither ed25519 nor ecdsa",
-                       o->key_type);
+    if (key_type_check(o->key_type, err) < 0) {
+        if (err)
+            err->code = ERR_USAGE;
+        return -ERR_USAGE;
+    }
     if (strncmp(o->url, "http://", 7) != 0 && strncmp(o->url, "https://", 8) != 0)
         return err_set(err, ERR_USAGE, "url '%.80s' is neither http:// nor https://", o->url);
     if (strpbrk(o->url, " \t\r\n"))

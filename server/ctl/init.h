@@ -19,7 +19,7 @@ struct init_options {
     const char *dir;
     const char *channel;
     int threshold;          /* each offline role has threshold + 1 keys */
-    const char *key_type;   /* "ed25519" or "ecdsa" */
+    const char *key_type;   /* one of KEY_TYPES */
     const char *passphrase; /* of the offline keys */
     const char *url;        /* what endpoints will call the server */
     int64_t now_s;

@@ -2,6 +2,7 @@
  * of its subject, one line in verbs.h. */
 #include "program.h"
 
+#include "tuf/key.h"
 #include "verbs.h"
 
 static const struct cli_opt global_opts[] = {
@@ -16,7 +17,7 @@ static const struct cli_opt init_opts[] = {
     {"channel", "C", "name of the first channel", true, false},
     {"threshold", "N", "signatures that a release needs; N + 1 keys are made (2)", false, false},
     {"passphrase-file", "F", "file with the passphrase for the offline keys", true, false},
-    {"key-type", "T", "ed25519 or ecdsa (ed25519)", false, false},
+    {"key-type", "T", KEY_TYPES " (ed25519)", false, false},
     {"url", "URL", "how endpoints will reach the server (http://127.0.0.1:8440)", false, false},
     {0},
 };

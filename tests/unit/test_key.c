@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/hex.h"
+#include "key_vectors.h"
 #include "tuf/key.h"
 #include "tuf/signer_cmd.h"
 
@@ -107,6 +108,39 @@ static void test_key_id_is_hash_of_canonical_object(void **state)
     assert_int_equal(key_from_json_as(o, "given", &named, &err), 0);
     assert_string_equal(key_id(named), "given");
     assert_true(key_same(k, named));
+}
+
+static void test_vectors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+        _cleanup_(key_free_p)
+        struct key *k = key_of(vectors[i].keytype, vectors[i].scheme, vectors[i].public_text);
+
+        if (key_verify(k, VECTOR_MESSAGE, strlen(VECTOR_MESSAGE), vectors[i].sig) !=
+            vectors[i].valid)
+            fail_msg("%s: valid should be %d", vectors[i].what, vectors[i].valid);
+        assert_false(key_verify(k, VECTOR_MESSAGE, 1, vectors[i].sig));
+        if (vectors[i].id)
+            assert_string_equal(key_id(k), vectors[i].id);
+    }
+}
+
+static void test_broken_keys(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof broken_keys / sizeof broken_keys[0]; i++) {
+        json_auto_t *o =
+            json_pack("{s:s,s:s,s:{s:s}}", "keytype", broken_keys[i].keytype, "scheme",
+                      broken_keys[i].scheme, "keyval", "public", broken_keys[i].public_text);
+        struct err err = {0};
+        struct key *k = NULL;
+
+        if (key_from_json(o, &k, &err) != -ERR_INVALID || k)
+            fail_msg("%s: should be refused", broken_keys[i].what);
+        if (!strstr(err.msg, broken_keys[i].why))
+            fail_msg("%s: refused as '%s'", broken_keys[i].what, err.msg);
+    }
 }
 
 static void test_bad_keys(void **state)
@@ -216,6 +250,8 @@ static void test_round_trips(void **state)
     round_trip("ed25519", "ed-enc.pem", "correct horse");
     round_trip("ecdsa", "ec.pem", NULL);
     round_trip("ecdsa", "ec-enc.pem", "correct horse");
+    round_trip("ecdsa-p384", "ec384.pem", "correct horse");
+    round_trip("rsa", "rsa.pem", "correct horse");
 }
 
 static void test_file_refusals(void **state)
@@ -232,7 +268,7 @@ static void test_file_refusals(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(key_generate("rsa", none, NULL, NULL, &err), -ERR_INVALID);
+    assert_int_equal(key_generate("dsa", none, NULL, NULL, &err), -ERR_INVALID);
     assert_int_equal(key_generate("ed25519", none, "", NULL, &err), -ERR_INVALID);
     assert_int_equal(key_generate("ed25519", enc, "right", NULL, &err), 0);
     assert_int_equal(signer_open(enc, NULL, &s, &err), -ERR_REFUSED);
@@ -335,6 +371,8 @@ int main(void)
         cmocka_unit_test(test_rfc8032),
         cmocka_unit_test(test_signs_as_rfc8032),
         cmocka_unit_test(test_key_id_is_hash_of_canonical_object),
+        cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_broken_keys),
         cmocka_unit_test(test_bad_keys),
         cmocka_unit_test(test_keys_never_ask_for_a_passphrase),
         cmocka_unit_test(test_round_trips),
