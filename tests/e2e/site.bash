@@ -3,6 +3,7 @@
 site=$WORK/site
 channel=crs
 who=releaser
+key_type=ed25519
 url=
 
 fb() {
@@ -15,7 +16,7 @@ make_site() {
     local setting
     (umask 077 && echo "correct horse battery" >"$WORK/passphrase")
     expect 0 "$FIREBREAK_BIN/firebreak" init "$site" --channel "$channel" --threshold 2 \
-        --passphrase-file "$WORK/passphrase"
+        --passphrase-file "$WORK/passphrase" --key-type "$key_type"
     for setting in listen=127.0.0.1:0 "port_file=$WORK/port" checkin_interval=0.5 "$@"; do
         sed -i "/^${setting%%=*} *=/d" "$site/server/firebreakd.conf"
         echo "$setting" >>"$site/server/firebreakd.conf"
