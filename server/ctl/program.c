@@ -39,6 +39,8 @@ static const struct cli_opt build_opts[] = {
     {"early-boot", NULL, "it is loaded early at boot: one failed boot is enough to go back", false,
      false},
     {"min-agent", "V", "lowest agent version that may take it", false, false},
+    {"keep", "N", "newest releases that stay listed, this one included (64)", false, false},
+    {"keep-version", "V", "an older version that stays listed, too", false, true},
     {"expires-days", "N", "days until the metadata expires (180)", false, false},
     {0},
 };
@@ -47,6 +49,16 @@ static const struct cli_opt sign_opts[] = {
     {"key", "REF", "PEM file, or cmd:PATH of a program that signs, with an HSM or a token", true,
      false},
     {"passphrase-file", "F", "file with the key's passphrase", false, false},
+    {0},
+};
+
+static const struct cli_opt revoke_opts[] = {
+    {"reason", "TEXT", "what is wrong with it; everybody can read it", true, false},
+    {"o", "FILE", "content metadata to write, unsigned; must not exist", true, false},
+    {"previous", "FILE", "the channel's content metadata so far (else the server's)", false, false},
+    {"root", "FILE", "trusted root: verify what the server lists so far", false, false},
+    {"digest", "D", "the release's digest, where its version is no longer listed", false, false},
+    {"expires-days", "N", "days until the metadata expires (180)", false, false},
     {0},
 };
 
@@ -108,6 +120,8 @@ static const struct cli_verb verbs[] = {
     {"release sign", "DIR", "add one signature", sign_opts, release_sign_run},
     {"release publish", "DIR", "send a signed release to the server", publish_opts,
      release_publish_run},
+    {"release revoke", "C/V", "take a release back, signed offline: holds without the server, too",
+     revoke_opts, release_revoke_run},
     {"release list", NULL, "releases of a channel", channel_opts, release_list_run},
     {"rollout start", "C/V", "start giving a release to the fleet", start_opts, rollout_start_run},
     {"rollout status", "C", "where the channel's rollout stands; exit 6 when halted", NULL,

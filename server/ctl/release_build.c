@@ -4,15 +4,14 @@
 #include <limits.h>
 #include <string.h>
 
-#include "api.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/hex.h"
 #include "base/jsonx.h"
+#include "content_next.h"
+#include "previous.h"
 #include "ref.h"
 #include "release_dir.h"
 #include "release_tree.h"
-#include "trust.h"
 #include "verbs.h"
 
 #define DAY_S         86400
@@ -24,12 +23,13 @@
 struct build {
     const char *src, *dir;
     int64_t now_s, days;
-    int64_t sequence, lowest;  /* 0: not given */
-    bool faster;               /* the pace is faster than the default, and that was asked for */
-    struct metadata *previous; /* NULL: this is the channel's first release */
-    bool previous_verified;
-    bool previous_looked; /* there was somewhere to look for it */
+    int64_t sequence, lowest; /* 0: not given */
+    bool faster;              /* the pace is faster than the default, and that was asked for */
+    int64_t keep;             /* releases that stay listed */
+    struct previous previous;
+    struct content_left_out left_out;
     struct manifest *manifest;
+    const struct cli *cli;
 };
 
 static int read_pace(const struct cli *cli, struct build *b, struct err *err)
@@ -73,6 +73,8 @@ static int read_options(const struct cli *cli, struct build *b, struct err *err)
         r = cli_get_int(cli, "lowest-sequence", 1, MAX_SEQUENCE, 0, &b->lowest, err);
     if (r == 0)
         r = cli_get_int(cli, "expires-days", 1, 3650, DEFAULT_DAYS, &b->days, err);
+    if (r == 0)
+        r = cli_get_int(cli, "keep", 1, CONTENT_KEEP_MAX, CONTENT_KEEP, &b->keep, err);
     if (r < 0)
         return r;
     if (snprintf(m->min_agent, sizeof m->min_agent, "%s", min_agent ? min_agent : "") >=
@@ -83,94 +85,11 @@ static int read_options(const struct cli *cli, struct build *b, struct err *err)
     return read_pace(cli, b, err);
 }
 
-static int previous_from_file(const char *path, struct metadata **ret, struct err *err)
-{
-    _cleanup_(buf_release)
-    struct buf text;
-    int r;
-
-    buf_init(&text, TUF_TARGETS_MAX);
-    r = file_read(path, &text, err);
-    if (r == 0)
-        r = metadata_parse(text.data, text.len, TUF_TARGETS, path, ret, err);
-    return err_context(err, r, "previous content metadata");
-}
-
-static int previous_from_server(const struct cli *cli, struct build *b, struct err *err)
-{
-    const char *root = cli_get(cli, "root");
-    _cleanup_(api_free_p)
-    struct api *api = NULL;
-    _cleanup_(free_p)
-    char *text = NULL;
-    char path[128];
-    struct api_call call = {"GET", path, NULL, "previous content metadata"};
-    json_auto_t *envelope = NULL;
-    int r = api_open(cli, &api, err);
-
-    if (r == 0 && root) {
-        struct trust trust;
-
-        r = trust_refresh(api, root, b->manifest->channel, b->now_s, &trust, err);
-        if (r < 0)
-            return r;
-        b->previous = take_ptr(trust.content);
-        b->previous_verified = true;
-        trust_release(&trust);
-        return 0;
-    }
-    snprintf(path, sizeof path, "/api/v1/channels/%s/content-metadata", b->manifest->channel);
-    if (r == 0)
-        r = api_json(api, &call, &envelope, NULL, err);
-    if (r == -ERR_NOT_FOUND) /* no release yet */
-        return 0;
-    if (r < 0)
-        return r;
-    text = json_dumps(envelope, JSON_COMPACT);
-    if (!text)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    return metadata_parse(text, strlen(text), TUF_TARGETS, call.what, &b->previous, err);
-}
-
-static int read_previous(const struct cli *cli, struct build *b, struct err *err)
-{
-    const char *file = cli_get(cli, "previous");
-
-    b->previous_looked = file || api_server(cli);
-    if (file)
-        return previous_from_file(file, &b->previous, err);
-    return b->previous_looked ? previous_from_server(cli, b, err) : 0;
-}
-
-/* Sequences of the releases that came before, from their targets' custom part. */
-static int previous_sequences(const struct build *b, int64_t *ret_lowest, int64_t *ret_highest,
-                              struct err *err)
-{
-    const json_t *targets = b->previous ? json_object_get(b->previous->body, "targets") : NULL;
-    const char *path;
-    json_t *target;
-
-    *ret_lowest = *ret_highest = 0;
-    json_object_foreach ((json_t *)targets, path, target) {
-        int64_t n;
-        int r = jsonx_int(json_object_get(target, "custom"), path, "sequence", 1, MAX_SEQUENCE, &n,
-                          err);
-
-        if (r < 0)
-            return err_context(err, r, "previous content metadata");
-        if (*ret_lowest == 0 || n < *ret_lowest)
-            *ret_lowest = n;
-        if (n > *ret_highest)
-            *ret_highest = n;
-    }
-    return 0;
-}
-
 static int choose_sequence(struct build *b, struct err *err)
 {
     struct manifest *m = b->manifest;
     int64_t lowest, highest;
-    int r = previous_sequences(b, &lowest, &highest, err);
+    int r = content_sequences(b->previous.content, &lowest, &highest, err);
 
     if (r < 0)
         return r;
@@ -188,62 +107,41 @@ static int choose_sequence(struct build *b, struct err *err)
 }
 
 /* The channel's next content metadata: what was listed before, and this release. */
-static json_t *next_content(const struct build *b)
+static int next_content(struct build *b, const struct buf *manifest, json_t **ret, struct err *err)
 {
-    int64_t expires_s = b->now_s + b->days * DAY_S;
-    char expires[21];
-    json_t *body;
+    const char *versions[CLI_MAX_OPTS];
+    struct content_next next = {.channel = b->manifest->channel,
+                                .previous = b->previous.content,
+                                .expires_s = b->now_s + b->days * DAY_S,
+                                .keep = b->keep,
+                                .keep_versions = versions};
+    const struct content_release release = {b->manifest, manifest, b->faster};
 
-    if (!b->previous)
-        return metadata_new_targets(1, expires_s);
-    body = json_deep_copy(b->previous->body);
-    clock_format_utc(expires_s, expires);
-    if (body && json_object_set_new(body, "version", json_integer(b->previous->version + 1)) == 0 &&
-        json_object_set_new(body, "expires", json_string(expires)) == 0)
-        return body;
-    json_decref(body);
-    return NULL;
+    while ((versions[next.n_keep_versions] =
+                cli_get_nth(b->cli, "keep-version", (int)next.n_keep_versions)))
+        next.n_keep_versions++;
+    return content_add(&next, &release, ret, &b->left_out, err);
 }
 
-static json_t *target_custom(const struct build *b, const char *digest)
+static int write_content(struct build *b, const struct buf *manifest, struct err *err)
 {
-    json_t *custom =
-        json_pack("{s:I, s:s}", "sequence", (json_int_t)b->manifest->sequence, "digest", digest);
-
-    if (custom && b->faster)
-        json_object_set_new(custom, "faster_pace", json_true());
-    return custom;
-}
-
-static int write_content(const struct build *b, const struct buf *manifest, struct err *err)
-{
-    const struct manifest *m = b->manifest;
-    char path[TUF_TARGET_MAX], name[TUF_ROLE_NAME_MAX + 8], digest[65];
-    json_auto_t *body = next_content(b);
+    char name[TUF_ROLE_NAME_MAX + 8];
+    json_auto_t *body = NULL;
     json_auto_t *envelope = NULL;
-    json_auto_t *custom = NULL;
     _cleanup_(free_p)
     char *file = NULL;
     _cleanup_(buf_release)
     struct buf text;
-    int r;
+    int r = next_content(b, manifest, &body, err);
 
     buf_init(&text, TUF_TARGETS_MAX);
-    if (manifest_target_path(m->channel, m->version, path, sizeof path) < 0)
-        return err_set(err, ERR_INVALID, "release name is too long");
-    if (json_object_get(json_object_get(body, "targets"), path))
-        return err_set(err, ERR_EXISTS, "version '%s' of channel '%s' is published already",
-                       m->version, m->channel);
-    sha256_hex(manifest->data, manifest->len, digest);
-    custom = target_custom(b, digest);
-    if (!body || !custom ||
-        metadata_targets_add(body, path, manifest->data, manifest->len, custom) < 0)
-        return err_set(err, ERR_NOMEM, "out of memory");
+    if (r < 0)
+        return r;
     envelope = envelope_new(body);
     r = envelope ? envelope_dump(envelope, &text, err) : err_set(err, ERR_NOMEM, "out of memory");
     if (r < 0)
         return r;
-    snprintf(name, sizeof name, "content-%s.json", m->channel);
+    snprintf(name, sizeof name, "content-%s.json", b->manifest->channel);
     file = path_join(b->dir, name);
     return file ? file_write_durable(file, text.data, text.len, 0644, err)
                 : err_set(err, ERR_NOMEM, "out of memory");
@@ -282,7 +180,7 @@ static int check_apart(const struct build *b, struct err *err)
     return 0;
 }
 
-static int write_release(const struct build *b, struct err *err)
+static int write_release(struct build *b, struct err *err)
 {
     _cleanup_(free_p)
     char *blobs = path_join(b->dir, "blobs");
@@ -316,7 +214,7 @@ static void remove_partial(const struct build *b, bool existed)
         rmdir(b->dir);
 }
 
-static int make_release(const struct build *b, struct err *err)
+static int make_release(struct build *b, struct err *err)
 {
     bool existed = file_exists(b->dir);
     int r = file_mkdir_p(b->dir, 0755, err);
@@ -332,22 +230,23 @@ static int make_release(const struct build *b, struct err *err)
 static void print_built(const struct cli *cli, const struct build *b)
 {
     const struct manifest *m = b->manifest;
-    int64_t content_version = b->previous ? b->previous->version + 1 : 1;
-    json_auto_t *o =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:s}", "channel", m->channel, "version",
-                  m->version, "sequence", (json_int_t)m->sequence, "lowest_sequence",
-                  (json_int_t)m->lowest_sequence, "content_version", (json_int_t)content_version,
-                  "files", (json_int_t)m->n_files, "bytes", (json_int_t)manifest_total_bytes(m),
-                  "faster_pace", b->faster, "dir", b->dir);
+    const struct metadata *previous = b->previous.content;
+    int64_t content_version = previous ? previous->version + 1 : 1;
+    json_auto_t *o = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:s}", "channel", m->channel, "version",
+        m->version, "sequence", (json_int_t)m->sequence, "lowest_sequence",
+        (json_int_t)m->lowest_sequence, "content_version", (json_int_t)content_version, "files",
+        (json_int_t)m->n_files, "bytes", (json_int_t)manifest_total_bytes(m), "faster_pace",
+        b->faster, "no_longer_listed", (json_int_t)b->left_out.releases, "dir", b->dir);
 
-    if (b->previous && api_server(cli) && !cli_get(cli, "previous") && !b->previous_verified)
-        fprintf(stderr, "note: what the server lists so far was not verified; --root does that\n");
+    previous_note(&b->previous);
+    content_left_out_note(&b->left_out, stderr);
     if (cli_result(cli, o))
         return;
     printf("%s/%s built in %s: %zu files, %lld bytes, sequence %lld%s\n", m->channel, m->version,
            b->dir, m->n_files, (long long)manifest_total_bytes(m), (long long)m->sequence,
-           b->previous          ? ""
-           : b->previous_looked ? " (the channel's first release)"
+           previous             ? ""
+           : b->previous.looked ? " (the channel's first release)"
                                 : " (as the first release: neither --previous nor a server given)");
     printf("next: firebreak release sign %s --key KEY\n", b->dir);
 }
@@ -359,19 +258,20 @@ int release_build_run(struct cli *cli, struct err *err)
     struct build b = {.src = cli->args[0],
                       .dir = cli_get(cli, "o"),
                       .now_s = clock_wall_ms(clock_system()) / 1000,
-                      .manifest = m};
+                      .manifest = m,
+                      .cli = cli};
     int r = m ? read_options(cli, &b, err) : err_set(err, ERR_NOMEM, "out of memory");
 
     if (r == 0)
         r = ref_empty_dir(b.dir, err);
     if (r == 0)
-        r = read_previous(cli, &b, err);
+        r = previous_read(cli, m->channel, b.now_s, &b.previous, err);
     if (r == 0)
         r = choose_sequence(&b, err);
     if (r == 0)
         r = make_release(&b, err);
     if (r == 0)
         print_built(cli, &b);
-    metadata_free(b.previous);
+    previous_release(&b.previous);
     return r;
 }

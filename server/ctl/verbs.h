@@ -12,6 +12,7 @@ int init_run(struct cli *cli, struct err *err);
 int release_build_run(struct cli *cli, struct err *err);
 int release_sign_run(struct cli *cli, struct err *err);
 int release_publish_run(struct cli *cli, struct err *err);
+int release_revoke_run(struct cli *cli, struct err *err);
 int release_list_run(struct cli *cli, struct err *err);
 
 int token_create_run(struct cli *cli, struct err *err);

@@ -228,9 +228,12 @@ static int check_dropped(const struct intake *in, struct err *err)
             metadata_target(in->previous, path, &was, err) < 0)
             continue;
         if (rollouts_needs(in->server, in->channel, was.sha256)) {
+            const struct repo_listing *l = listing_of(in, path);
+
             err_set(err, ERR_CONFLICT, "'%s' drops '%.128s', which a plan still needs", in->role,
                     path);
-            return err_remedy(err, "go on listing it until nothing can fall back to it");
+            return err_remedy(err, "build the release again with --keep-version %s",
+                              l ? l->version : "V");
         }
     }
     return 0;
