@@ -118,7 +118,8 @@ static int refuse(const struct apply *ap, const char *digest, const char *cause,
 
 /* The device's own rules, once more, against the plan and the state as they are now. */
 static int check_own_rules(const struct apply *ap, struct state *s, const struct plan *plan,
-                           const struct manifest *m, const char **ret_cause, struct err *err)
+                           const struct manifest *m, enum permit_kind kind, const char **ret_cause,
+                           struct err *err)
 {
     struct state_channel *c = state_channel(s, ap->conf->name);
     struct decide_facts f;
@@ -140,6 +141,10 @@ static int check_own_rules(const struct apply *ap, struct state *s, const struct
         return err_set(err, ERR_REFUSED, "the plan no longer means version '%s' for this device",
                        m->version);
     }
+    *ret_cause = "permit";
+    if (!decide_kind_fits(&f, &w, kind))
+        return err_set(err, ERR_BAD_PERMIT, "permit is of another kind: '%s'",
+                       permit_kind_name(kind));
     *ret_cause = decide_refusal(&f, &w, FIREBREAK_VERSION);
     if (**ret_cause)
         return err_set(err, ERR_REFUSED, "version '%s' is refused: %s", m->version, *ret_cause);
@@ -154,12 +159,12 @@ static int check_own_rules(const struct apply *ap, struct state *s, const struct
 }
 
 static int check_permit(const struct apply *ap, const struct plan *plan,
-                        const struct permit_request *rq, const json_t *envelope, struct err *err)
+                        const struct permit_request *rq, const json_t *envelope, struct permit *ret,
+                        struct err *err)
 {
     const struct agent *a = ap->agent;
-    struct permit p;
 
-    return permit_check(envelope, &plan->permit_keys, rq, a->boot_id, clock_boot_ms(a->clock), &p,
+    return permit_check(envelope, &plan->permit_keys, rq, a->boot_id, clock_boot_ms(a->clock), ret,
                         err);
 }
 
@@ -180,12 +185,13 @@ static int check_all(const struct apply *ap, const struct plan *plan,
     _cleanup_(free_p)
     struct state *s = NULL;
     const char *cause = "permit";
-    int r = check_permit(ap, plan, rq, envelope, err);
+    struct permit p;
+    int r = check_permit(ap, plan, rq, envelope, &p, err);
 
     if (r == 0)
         r = state_load(&ap->agent->place, &s, err);
     if (r == 0)
-        r = check_own_rules(ap, s, plan, m, &cause, err);
+        r = check_own_rules(ap, s, plan, m, p.kind, &cause, err);
     if (r < 0)
         return refuse(ap, rq->digest, cause, r, err);
     r = tree_verify(ap->agent->config.state_dir, m, m->digest, err);
@@ -301,8 +307,9 @@ static void check_once_more(const struct apply *ap, const struct plan *then,
     struct plan *now = NULL;
     struct err err = {0};
     const char *cause = NULL;
+    struct permit p;
 
-    if (check_permit(ap, then, rq, envelope, &err) < 0)
+    if (check_permit(ap, then, rq, envelope, &p, &err) < 0)
         cause = "permit-expired";
     else if (agent_plan(ap->agent, ap->conf->name, &now, &err) == 0 &&
              plan_recalls(now, rq->digest, ap->agent->cohort))
@@ -471,6 +478,8 @@ int apply_from(const struct apply *ap, const char *digest, enum apply_phase phas
     if (r < 0)
         return r;
     read_from(ap, from);
-    r = apply_way_back(ap, digest, from, to, err);
+    /* A recall is the server's word, and the lowest sequence binds it; what failed here goes back
+     * to what ran before, whatever that is. */
+    r = apply_way_back(ap, digest, strcmp(v.cause, "recall") == 0 ? "" : from, to, err);
     return r < 0 ? r : apply_back(ap, digest, to, &v, err);
 }

@@ -37,6 +37,19 @@ static bool is_usable(const struct apply *ap, const char *digest)
     return true;
 }
 
+/* Each one that cannot be read is passed over by forgetting, here only, that it was healthy. */
+static const char *usable_back(const struct apply *ap, const struct decide_facts *f,
+                               const char *digest)
+{
+    for (;;) {
+        const char *to = decide_back(f, digest);
+
+        if (!*to || is_usable(ap, to))
+            return to;
+        state_release(f->channel, to)->healthy_s = 0;
+    }
+}
+
 int apply_way_back(const struct apply *ap, const char *digest, const char *from, char ret[65],
                    struct err *err)
 {
@@ -46,6 +59,7 @@ int apply_way_back(const struct apply *ap, const char *digest, const char *from,
     struct plan *plan = NULL;
     struct state_channel *c;
     struct decide_facts f;
+    const char *to = "";
     int r = state_load(&ap->agent->place, &s, err);
 
     if (r < 0)
@@ -57,21 +71,16 @@ int apply_way_back(const struct apply *ap, const char *digest, const char *from,
     (void)agent_plan(ap->agent, ap->conf->name, &plan, NULL); /* none: nothing is recalled */
     f = agent_facts(ap->agent, ap->conf, s, c);
     f.plan = plan;
-    if (*from && !state_quarantined(c, from) && !(plan && plan_recalls(plan, from, f.cohort)) &&
-        is_usable(ap, from)) {
-        snprintf(ret, 65, "%s", from);
-        return 0;
-    }
-    /* Each one that cannot be read is passed over by forgetting, here only, that it was healthy. */
-    for (;;) {
-        const char *to = decide_back(&f, digest);
-
-        if (!*to || is_usable(ap, to)) {
-            snprintf(ret, 65, "%s", to);
-            return 0;
-        }
-        state_release(c, to)->healthy_s = 0;
-    }
+    if (state_quarantined(c, from))
+        from = "";
+    if (!(plan && plan_recalls(plan, from, f.cohort)) && is_usable(ap, from))
+        to = from;
+    if (!*to)
+        to = usable_back(ap, &f, digest);
+    if (!*to && is_usable(ap, from)) /* recalled, and still better than nothing */
+        to = from;
+    snprintf(ret, 65, "%s", to);
+    return 0;
 }
 
 struct way {

@@ -57,6 +57,21 @@ static int resolve_pending(const struct apply *ap, const struct state_channel *c
     return r < 0 ? r : apply_back(ap, p->digest, to, &v, err);
 }
 
+static void forget_leave(struct state *s, struct state_channel *c, const void *ctx)
+{
+    (void)s;
+    (void)ctx;
+    memset(&c->leave, 0, sizeof c->leave);
+}
+
+/* A recall takes no protection away, not even where the way back turns out to be damaged. */
+static int stay(const struct apply *ap, const struct state_channel *c, struct err *err)
+{
+    log_error("apply", "channel=%s %.12s is recalled, but nothing whole is left to go back to",
+              c->name, c->leave.digest);
+    return apply_change(ap, forget_leave, NULL, err);
+}
+
 static int resolve_leave(const struct apply *ap, const struct state_channel *c, struct err *err)
 {
     struct verdict v = {0};
@@ -65,6 +80,8 @@ static int resolve_leave(const struct apply *ap, const struct state_channel *c, 
 
     memcpy(v.cause, c->leave.cause, sizeof v.cause);
     r = apply_way_back(ap, c->leave.digest, "", to, err);
+    if (r == 0 && !to[0] && strcmp(v.cause, "recall") == 0 && decide_had_content(c))
+        return stay(ap, c, err);
     return r < 0 ? r : apply_back(ap, c->leave.digest, to, &v, err);
 }
 

@@ -23,6 +23,39 @@ const char *decide_hold(const struct decide_facts *f)
     return state_unsoaked(f->state) ? "unsoaked" : "";
 }
 
+bool decide_had_content(const struct state_channel *c)
+{
+    for (size_t i = 0; i < c->n_releases; i++)
+        if (c->releases[i].healthy_s)
+            return true;
+    return false;
+}
+
+int64_t decide_floor(const struct state_channel *c)
+{
+    const struct state_release *newest = NULL;
+
+    for (size_t i = 0; i < c->n_releases; i++) {
+        const struct state_release *r = &c->releases[i];
+
+        if ((r->healthy_s || strcmp(r->digest, c->current) == 0) &&
+            (!newest || r->sequence > newest->sequence))
+            newest = r;
+    }
+    return newest ? newest->lowest_sequence : 0;
+}
+
+bool decide_kind_fits(const struct decide_facts *f, const struct want *w, enum permit_kind kind)
+{
+    switch (kind) {
+    case PERMIT_ROLLOUT:
+        return w->kind == PERMIT_ROLLOUT;
+    case PERMIT_BASELINE:
+        return !f->channel->current[0] && strcmp(f->plan->baseline, w->digest) == 0;
+    }
+    return false;
+}
+
 static struct want want_of(const char *digest, const char *version, enum permit_kind kind)
 {
     struct want w = {.kind = kind};
@@ -90,18 +123,13 @@ const char *decide_refusal(const struct decide_facts *f, const struct want *w,
         return "min-agent";
     if (mine && w->kind == PERMIT_BASELINE && m->sequence <= mine->sequence)
         return "older";
-    return mine && m->sequence < mine->lowest_sequence ? "sequence" : "";
+    return m->sequence < decide_floor(f->channel) ? "sequence" : "";
 }
 
 /* Never had content, not only lost it: who could recall what runs here could else end the pace. */
 static bool is_new_device(const struct state_channel *c)
 {
-    if (c->current[0])
-        return false;
-    for (size_t i = 0; i < c->n_releases; i++)
-        if (c->releases[i].healthy_s)
-            return false;
-    return true;
+    return !c->current[0] && !decide_had_content(c);
 }
 
 int64_t decide_pace_wait_s(const struct decide_facts *f)
@@ -116,19 +144,23 @@ int64_t decide_pace_wait_s(const struct decide_facts *f)
     return wait > seen ? wait - seen : 0;
 }
 
-const char *decide_back(const struct decide_facts *f, const char *digest)
+static const char *last_healthy(const struct decide_facts *f, const char *digest,
+                                const struct plan *plan)
 {
     struct state_channel *c = f->channel;
     const struct state_release *left = state_release(c, digest), *best = NULL;
+    int64_t floor = decide_floor(c);
 
+    if (left && left->lowest_sequence > floor)
+        floor = left->lowest_sequence;
     for (size_t i = 0; i < c->n_releases; i++) {
         const struct state_release *r = &c->releases[i];
 
         if (!r->healthy_s || strcmp(r->digest, digest) == 0 || state_quarantined(c, r->digest))
             continue;
-        if (f->plan && plan_recalls(f->plan, r->digest, f->cohort))
+        if (plan && plan_recalls(plan, r->digest, f->cohort))
             continue;
-        if (left && r->sequence < left->lowest_sequence)
+        if (r->sequence < floor)
             continue;
         if (!best || r->healthy_s > best->healthy_s ||
             (r->healthy_s == best->healthy_s && r->sequence > best->sequence))
@@ -137,15 +169,20 @@ const char *decide_back(const struct decide_facts *f, const char *digest)
     return best ? best->digest : "";
 }
 
-bool decide_recalled(const struct decide_facts *f)
+/* Content that has worked here, though recalled, is better than none and than what has not. */
+const char *decide_back(const struct decide_facts *f, const char *digest)
 {
-    const char *current = f->channel->current;
-    const struct state_release *r;
+    const struct state_release *left = state_release(f->channel, digest);
+    const char *to = last_healthy(f, digest, f->plan);
 
-    if (!f->plan || !current[0] || !plan_recalls(f->plan, current, f->cohort))
+    return *to || (left && left->healthy_s) ? to : last_healthy(f, digest, NULL);
+}
+
+bool decide_recalled(const struct decide_facts *f, const char *digest)
+{
+    if (!f->plan || !*digest || !plan_recalls(f->plan, digest, f->cohort))
         return false;
-    r = state_release(f->channel, current);
-    return *decide_back(f, current) || !r || !r->healthy_s;
+    return *decide_back(f, digest) || !decide_had_content(f->channel);
 }
 
 int decide_version_compare(const char *a, const char *b)

@@ -45,8 +45,20 @@ struct want decide_want(const struct decide_facts *f, const char **ret_why);
 /* The same before the device's own objections: whom the plan means. Needs f->plan. */
 struct want decide_planned(const struct decide_facts *f);
 
+/* True if any release ever passed its soak here. */
+bool decide_had_content(const struct state_channel *c);
+
+/* The lowest sequence that a server may send this device to, by the newest manifest that it has
+ * lived by: of the releases that were healthy here, and the one that runs, the lowest_sequence of
+ * the one with the highest sequence. Going down by steps gains nothing. 0: none. */
+int64_t decide_floor(const struct state_channel *c);
+
+/* True if a permit of this kind is one for `w`: `rollout` for a candidate, `baseline` for the
+ * plan's baseline where there is no content at all. Needs f->plan. */
+bool decide_kind_fits(const struct decide_facts *f, const struct want *w, enum permit_kind kind);
+
 /* What forbids the wanted release once its manifest is known: "wrong-manifest", "critical",
- * "min-agent", "sequence" (below what the running one permits), "older"; "" nothing. */
+ * "min-agent", "sequence" (below decide_floor), "older"; "" nothing. */
 const char *decide_refusal(const struct decide_facts *f, const struct want *w,
                            const char *agent_version);
 
@@ -54,14 +66,16 @@ const char *decide_refusal(const struct decide_facts *f, const struct want *w,
  * owner's word, a device that never ran content healthily). Needs f->manifest. */
 int64_t decide_pace_wait_s(const struct decide_facts *f);
 
-/* True if what runs here is to be left because the plan recalls it. Content that has worked here
- * stays where there is nothing to go back to: or who stole the server could take all protection
- * away by recalling everything (DESIGN section 1, invariant 11). */
-bool decide_recalled(const struct decide_facts *f);
+/* True if `digest`, which runs or is being switched to, is to be left because the plan recalls it.
+ * Where content has ever worked here and there is nothing to go back to, what runs stays: or who
+ * stole the server could take all protection away by recalling everything (DESIGN section 1,
+ * invariant 11). */
+bool decide_recalled(const struct decide_facts *f, const char *digest);
 
 /* Where a channel goes back to from `digest`: the release that it ran healthily last and that is
- * neither quarantined nor recalled (f->plan may be NULL), nor below the lowest sequence that the
- * one it leaves allows. "": nothing. */
+ * neither quarantined nor recalled (f->plan may be NULL), nor below decide_floor or the lowest
+ * sequence of the one it leaves. Where there is none, and `digest` has not worked here, a recalled
+ * one is taken. "": nothing. */
 const char *decide_back(const struct decide_facts *f, const char *digest);
 
 /* Dotted versions compared number by number: <0, 0, >0. */

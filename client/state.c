@@ -168,15 +168,27 @@ static bool is_in_use(const struct state_channel *c, const char *digest)
     return false;
 }
 
+/* Its manifest says how far down the server may send this device (decide_floor). */
+static const struct state_release *newest_healthy(const struct state_channel *c)
+{
+    const struct state_release *newest = NULL;
+
+    for (size_t i = 0; i < c->n_releases; i++)
+        if (c->releases[i].healthy_s && (!newest || c->releases[i].sequence > newest->sequence))
+            newest = &c->releases[i];
+    return newest;
+}
+
 /* Which one to forget: never healthy before healthy, then the one seen longest ago. */
 static struct state_release *least_useful(struct state_channel *c)
 {
+    const struct state_release *newest = newest_healthy(c);
     struct state_release *worst = NULL;
 
     for (size_t i = 0; i < c->n_releases; i++) {
         struct state_release *r = &c->releases[i];
 
-        if (is_in_use(c, r->digest))
+        if (r == newest || is_in_use(c, r->digest))
             continue;
         if (!worst || r->healthy_s < worst->healthy_s ||
             (r->healthy_s == worst->healthy_s && r->seen_s < worst->seen_s))
@@ -192,7 +204,7 @@ struct state_release *state_add_release(struct state_channel *c, const char *dig
     if (r)
         return r;
     r = c->n_releases < STATE_MAX_RELEASES ? &c->releases[c->n_releases++] : least_useful(c);
-    memset(r, 0, sizeof *r); /* never NULL: six digests at most are in use */
+    memset(r, 0, sizeof *r); /* never NULL: seven digests at most are in use */
     snprintf(r->digest, sizeof r->digest, "%s", digest);
     return r;
 }

@@ -137,10 +137,10 @@ static void apply_plan(const struct agent *a, struct state_channel *c, const str
         if (!q.blamed && strcmp(q.cause, "owner") != 0 && plan_lifts(plan, q.digest))
             state_lift(c, q.digest);
     }
-    if (decide_recalled(&f)) {
+    if (decide_recalled(&f, c->current)) {
         strcpy(c->leave.digest, c->current);
         strcpy(c->leave.cause, "recall");
-    } else if (c->pending.digest[0] && plan_recalls(plan, c->pending.digest, a->cohort)) {
+    } else if (decide_recalled(&f, c->pending.digest)) {
         strcpy(c->leave.digest, c->pending.digest);
         strcpy(c->leave.cause, "recall");
     } else if (strcmp(c->leave.cause, "recall") == 0) {

@@ -19,6 +19,11 @@
 
 static const char *const kinds[] = {[PERMIT_ROLLOUT] = "rollout", [PERMIT_BASELINE] = "baseline"};
 
+const char *permit_kind_name(enum permit_kind k)
+{
+    return kinds[k];
+}
+
 static const struct field fields[] = {
     FIELD_NAME(struct permit, kind, "kind", kinds),
     FIELD_HEX(struct permit, device, "device"),

@@ -19,6 +19,7 @@
 #define PERMIT_LIFE_S 60 /* plus the preflight deadline */
 
 enum permit_kind { PERMIT_ROLLOUT, PERMIT_BASELINE };
+const char *permit_kind_name(enum permit_kind k);
 
 struct permit {
     enum permit_kind kind;

@@ -146,11 +146,9 @@ static void write_plan(struct world *w)
     buf_release(&b);
 }
 
-/* The plan means release i for everyone, and a permit for it is at hand. */
-static void offer(struct world *w, int i)
+static void sign_permit(struct world *w, int i, enum permit_kind kind)
 {
-    struct plan_rollout *r = &w->plan.rollouts[0];
-    struct permit permit = {.kind = PERMIT_ROLLOUT,
+    struct permit permit = {.kind = kind,
                             .device = DEVICE,
                             .channel = "crs",
                             .nonce = NONCE,
@@ -158,15 +156,23 @@ static void offer(struct world *w, int i)
                             .server_time = 1,
                             .valid_s = 90};
 
+    memcpy(permit.digest, w->digest[i], 65);
+    json_decref(w->permit);
+    assert_int_equal(permit_sign(&permit, w->signer, &w->permit, NULL), 0);
+}
+
+/* The plan means release i for everyone, and a permit for it is at hand. */
+static void offer(struct world *w, int i)
+{
+    struct plan_rollout *r = &w->plan.rollouts[0];
+
     w->plan.n_rollouts = 1;
     *r = (struct plan_rollout){
         .sequence = i + 1, .state = ROLLOUT_RUNNING, .stage_ppm = PPM, .ask_ppm = PPM};
     memcpy(r->digest, w->digest[i], 65);
     snprintf(r->version, sizeof r->version, "%d.0", i + 1);
     write_plan(w);
-    memcpy(permit.digest, w->digest[i], 65);
-    json_decref(w->permit);
-    assert_int_equal(permit_sign(&permit, w->signer, &w->permit, NULL), 0);
+    sign_permit(w, i, PERMIT_ROLLOUT);
     w->rq = (struct permit_request){.device = DEVICE,
                                     .channel = "crs",
                                     .nonce = NONCE,
@@ -476,6 +482,9 @@ static void test_permits_that_do_not_fit(void **state)
     w->rq = rq;
     w->rq.made_boot_ms -= 90000;
     assert_refused(w, ERR_BAD_PERMIT, "refused permit");
+    w->rq = rq;
+    sign_permit(w, 1, PERMIT_BASELINE);
+    assert_refused(w, ERR_BAD_PERMIT, "refused permit");
 }
 
 static void test_owner_and_pace_come_first(void **state)
@@ -613,8 +622,8 @@ static void test_recall_and_owner_go_back(void **state)
     assert_non_null(state_quarantined(&c, w->digest[2]));
     state_update(&w->agent->place, leave, (void *)"recall", NULL);
     resolve(w);
-    assert_settled(w, ""); /* nothing is left to go back to */
-    assert_events(w, "recalled recall");
+    assert_settled(w, w->digest[0]); /* nothing is left to go back to: what works stays */
+    assert_events(w, "");
 }
 
 static void test_a_damaged_way_back_is_repaired_or_passed_over(void **state)

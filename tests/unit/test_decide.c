@@ -238,6 +238,8 @@ static void test_way_back(void **state)
     strcpy(w->recalled.digest, old);
     assert_string_equal(decide_back(&w->f, c->current), older);
     state_add_quarantine(c, older, "owner", false);
+    assert_string_equal(decide_back(&w->f, c->current), old); /* a has not worked: old, recalled */
+    state_release(c, c->current)->healthy_s = 1;
     assert_string_equal(decide_back(&w->f, c->current), "");
     w->plan.n_recalled = 0;
     state_release(c, old)->sequence = 4;
@@ -251,11 +253,11 @@ static void test_recalled(void **state)
 {
     struct world *w = *state;
 
-    assert_false(decide_recalled(&w->f));
+    assert_false(decide_recalled(&w->f, w->f.channel->current));
     w->plan.recalled = &w->recalled;
     w->plan.n_recalled = 1;
     strcpy(w->recalled.digest, w->f.channel->current);
-    assert_true(decide_recalled(&w->f));
+    assert_true(decide_recalled(&w->f, w->f.channel->current));
 }
 
 /* Recalling everything does not disarm a device: what has worked here stays. */
@@ -270,12 +272,93 @@ static void test_recalled_with_nothing_to_go_back_to(void **state)
     w->plan.n_recalled = 1;
     strcpy(w->recalled.digest, c->current);
     mine->healthy_s = 0;
-    assert_true(decide_recalled(&w->f)); /* never worked here: it goes */
+    assert_true(decide_recalled(&w->f, w->f.channel->current)); /* never worked here: it goes */
     mine->healthy_s = 5;
-    assert_false(decide_recalled(&w->f));
+    assert_false(decide_recalled(&w->f, w->f.channel->current));
     memset(old, 'e', 64);
     state_add_release(c, old)->healthy_s = 3;
-    assert_true(decide_recalled(&w->f)); /* there is a way back again */
+    assert_true(decide_recalled(&w->f, w->f.channel->current)); /* there is a way back again */
+}
+
+/* The server goes down step by step: the newest manifest that was lived by still binds it. */
+static void test_the_lowest_sequence_outlives_its_release(void **state)
+{
+    struct world *w = *state;
+    struct state_channel *c = w->f.channel;
+    struct want want = {.kind = PERMIT_ROLLOUT};
+    struct state_release *r;
+    char two[65], three[65];
+
+    name(two, 'd');
+    name(three, 'e');
+    state_release(c, c->current)->healthy_s = 1; /* a, sequence 1 */
+    r = state_add_release(c, two);
+    r->sequence = 2;
+    r->healthy_s = 2;
+    r = state_add_release(c, three);
+    r->sequence = 3;
+    r->lowest_sequence = 2;
+    assert_int_equal(decide_floor(c), 0); /* seen, but it never worked here */
+    r->healthy_s = 3;
+    assert_int_equal(decide_floor(c), 2);
+    assert_string_equal(decide_back(&w->f, three), two);
+    strcpy(c->current, two);
+    assert_string_equal(decide_back(&w->f, two), three);
+    state_add_quarantine(c, three, "recall", false);
+    assert_string_equal(decide_back(&w->f, two), "");
+    strcpy(want.digest, w->manifest.digest);
+    strcpy(want.version, "2.0");
+    w->manifest.sequence = 1;
+    assert_string_equal(decide_refusal(&w->f, &want, "0.1.0"), "sequence");
+    c->current[0] = '\0'; /* nor where nothing runs any more */
+    assert_string_equal(decide_refusal(&w->f, &want, "0.1.0"), "sequence");
+    w->manifest.sequence = 2;
+    assert_string_equal(decide_refusal(&w->f, &want, "0.1.0"), "");
+}
+
+/* What soaks and what ran before it are recalled at once: back to what has worked. */
+static void test_recalled_in_the_soak(void **state)
+{
+    struct world *w = *state;
+    struct state_channel *c = w->f.channel;
+    struct plan_recall both[2] = {{.n_cohorts = 0}, {.n_cohorts = 0}};
+    struct state_release *soaking;
+    char old[65];
+
+    strcpy(old, c->current);
+    state_release(c, old)->healthy_s = 1;
+    soaking = state_add_release(c, w->plan.rollouts[0].digest);
+    soaking->sequence = 2;
+    strcpy(c->current, soaking->digest);
+    strcpy(c->pending.digest, soaking->digest);
+    strcpy(c->pending.from, old);
+    strcpy(both[0].digest, old);
+    strcpy(both[1].digest, soaking->digest);
+    w->plan.recalled = both;
+    w->plan.n_recalled = 2;
+    assert_true(decide_recalled(&w->f, c->current));
+    assert_string_equal(decide_back(&w->f, c->current), old);
+    soaking->lowest_sequence = 2; /* not below it: so it stays */
+    assert_false(decide_recalled(&w->f, c->current));
+    state_release(c, old)->healthy_s = 0; /* nothing has ever worked here */
+    assert_true(decide_recalled(&w->f, c->current));
+}
+
+static void test_kinds_of_permits(void **state)
+{
+    struct world *w = *state;
+    const char *why;
+    struct want want = decide_want(&w->f, &why);
+
+    assert_true(decide_kind_fits(&w->f, &want, PERMIT_ROLLOUT));
+    assert_false(decide_kind_fits(&w->f, &want, PERMIT_BASELINE));
+    strcpy(w->plan.baseline, want.digest); /* content runs here: it is no first one */
+    assert_false(decide_kind_fits(&w->f, &want, PERMIT_BASELINE));
+    w->f.channel->current[0] = '\0';
+    assert_true(decide_kind_fits(&w->f, &want, PERMIT_BASELINE));
+    want.kind = PERMIT_BASELINE;
+    assert_true(decide_kind_fits(&w->f, &want, PERMIT_BASELINE));
+    assert_false(decide_kind_fits(&w->f, &want, PERMIT_ROLLOUT));
 }
 
 static void test_versions(void **state)
@@ -302,6 +385,9 @@ int main(void)
         T(test_way_back),
         T(test_recalled),
         T(test_recalled_with_nothing_to_go_back_to),
+        T(test_the_lowest_sequence_outlives_its_release),
+        T(test_recalled_in_the_soak),
+        T(test_kinds_of_permits),
         T(test_versions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
