@@ -76,6 +76,8 @@ static int check_base(struct http_client *c, struct err *err)
         r = err_set(err, ERR_INVALID, "'%.200s' is neither http:// nor https://", c->base_url);
     else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK)
         r = err_set(err, ERR_INVALID, "the address of '%.200s' holds a user name", host);
+    else if (strpbrk(c->base_url, "?#"))
+        r = err_set(err, ERR_INVALID, "'%.200s' holds a query or a fragment", c->base_url);
     else
         c->loopback = is_loopback(host);
     c->plain_remote = r == 0 && strcmp(scheme, "http") == 0 && !c->loopback;
@@ -394,7 +396,7 @@ int http_do(struct http_client *c, const struct http_request *rq, struct http_re
     rs->status = 0;
     rs->etag[0] = '\0';
     rs->retry_after_s = -1;
-    return perform(c, rq, &s, c->timeout_ms);
+    return perform(c, rq, &s, rq->timeout_ms > 0 ? rq->timeout_ms : c->timeout_ms);
 }
 
 int http_get_fd(struct http_client *c, const char *path, int fd, int64_t offset, int64_t cap_bytes,

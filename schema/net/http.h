@@ -14,11 +14,12 @@
 struct http_client; /* keeps its connection open between requests; one thread */
 
 struct http_options {
-    const char *base_url; /* "https://host:port", no trailing slash needed; copied */
-    const char *ca_file;  /* NULL: the system's */
-    const char *proxy;    /* NULL: the environment's; "": none. Never used towards loopback */
-    int64_t timeout_ms;   /* whole request; 0: 30,000. http_get_fd adds its cap at max_bytes_s */
-    int64_t max_bytes_s;  /* bandwidth cap; 0: none */
+    const char
+        *base_url;       /* "https://host:port", or with a path; no trailing slash needed; copied */
+    const char *ca_file; /* NULL: the system's */
+    const char *proxy;   /* NULL: the environment's; "": none. Never used towards loopback */
+    int64_t timeout_ms;  /* whole request; 0: 30,000. http_get_fd adds its cap at max_bytes_s */
+    int64_t max_bytes_s; /* bandwidth cap; 0: none */
 };
 
 int http_client_new(const struct http_options *o, struct http_client **ret, struct err *err);
@@ -32,6 +33,7 @@ struct http_request {
     const char *bearer;         /* token for Authorization, NULL: none */
     const void *body;           /* NULL: none */
     size_t body_len;
+    int64_t timeout_ms; /* whole request; 0: the client's */
 };
 
 struct http_response {

@@ -7,8 +7,7 @@
 
 #include "base/hex.h"
 #include "tuf/client_internal.h"
-
-#define QUOTED_MAX (3 * TUF_ROLE_NAME_MAX)
+#include "tuf/name.h"
 
 static size_t cap_of(enum tuf_type type)
 {
@@ -25,41 +24,18 @@ static size_t cap_of(enum tuf_type type)
     return TUF_TARGETS_MAX;
 }
 
-/* A role's name as one component of a URL or file name: all but unreserved characters quoted, so
- * that '/', '?', '#' and the like lose their meaning. */
-static void quote(const char *name, char ret[QUOTED_MAX])
+/* Where a role's file lies in the repository. A name that parsed fits, however it is quoted. */
+static int remote_path(const struct tuf_client *c, const char *role, int64_t version,
+                       char ret[CLIENT_PATH_MAX], struct err *err)
 {
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    char *p = ret;
+    bool consistent = !json_is_false(json_object_get(c->root->body, "consistent_snapshot"));
+    int n = consistent ? snprintf(ret, CLIENT_PATH_MAX, "metadata/%lld.", (long long)version)
+                       : snprintf(ret, CLIENT_PATH_MAX, "metadata/");
+    int r = name_quote(role, ret + n, CLIENT_PATH_MAX - (size_t)n - strlen(".json"), err);
 
-    for (; *name && p < ret + QUOTED_MAX - 4; name++) {
-        if (strchr(plain, *name))
-            *p++ = *name;
-        else
-            p += sprintf(p, "%%%02X", (unsigned char)*name);
-    }
-    *p = '\0';
-}
-
-static void local_name(const char *role, char ret[CLIENT_PATH_MAX])
-{
-    char quoted[QUOTED_MAX];
-
-    quote(role, quoted);
-    snprintf(ret, CLIENT_PATH_MAX, "%s.json", quoted);
-}
-
-static void remote_path(const struct tuf_client *c, const char *role, int64_t version,
-                        char ret[CLIENT_PATH_MAX])
-{
-    char quoted[QUOTED_MAX];
-
-    quote(role, quoted);
-    if (json_is_false(json_object_get(c->root->body, "consistent_snapshot")))
-        snprintf(ret, CLIENT_PATH_MAX, "metadata/%s.json", quoted);
-    else
-        snprintf(ret, CLIENT_PATH_MAX, "metadata/%lld.%s.json", (long long)version, quoted);
+    if (r == 0)
+        strcat(ret, ".json");
+    return r;
 }
 
 static int verify_by_root(const struct metadata *root, const struct metadata *m, const char *role,
@@ -83,11 +59,11 @@ static int read_local(struct tuf_client *c, const char *role, enum tuf_type type
 {
     _cleanup_(metadata_free_p)
     struct metadata *m = NULL;
-    char name[CLIENT_PATH_MAX];
+    char name[TUF_FILE_NAME_MAX];
     struct err why = {0};
     int r;
 
-    local_name(role, name);
+    name_file(role, ".json", name);
     r = c->store.get(c->store.ctx, name, raw, &why);
     if (r < 0 && r != -ERR_NOT_FOUND && r != -ERR_TOO_LARGE) {
         if (err)
@@ -106,9 +82,9 @@ static int read_local(struct tuf_client *c, const char *role, enum tuf_type type
 
 static int put(struct tuf_client *c, const char *role, const struct buf *raw, struct err *err)
 {
-    char name[CLIENT_PATH_MAX];
+    char name[TUF_FILE_NAME_MAX];
 
-    local_name(role, name);
+    name_file(role, ".json", name);
     return err_context(err, c->store.put(c->store.ctx, name, raw->data, raw->len, err),
                        "store trusted '%s'", name);
 }
@@ -427,9 +403,10 @@ static int fetch_listed(struct tuf_client *c, const struct listed_role *role, st
     struct metadata *m = NULL;
     char path[CLIENT_PATH_MAX];
     size_t cap = cap_of(role->type);
-    int r;
+    int r = remote_path(c, role->name, role->ref.version, path, err);
 
-    remote_path(c, role->name, role->ref.version, path);
+    if (r < 0)
+        return r;
     if (role->ref.length >= 0 && (uint64_t)role->ref.length < cap)
         cap = (size_t)role->ref.length;
     buf_init(raw, cap);

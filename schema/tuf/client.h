@@ -74,6 +74,10 @@ int tuf_client_delegated(struct tuf_client *c, int64_t now_s, const char *role,
 int tuf_client_verify_delegated(struct tuf_client *c, const char *role, const void *data,
                                 size_t len, struct metadata **ret, struct err *err);
 
+/* ERR_TAMPERED where these are not the bytes that were signed for. */
+int tuf_target_check(const struct tuf_target *target, const void *data, size_t len,
+                     struct err *err);
+
 /* Section 5.7.3: fetch a target's bytes and check length and hash. ret carries the cap. */
 int tuf_client_download(struct tuf_client *c, const struct tuf_target *target, struct buf *ret,
                         struct err *err);

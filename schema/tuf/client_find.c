@@ -36,12 +36,12 @@ static int keep(struct tuf_client *c, const char *name, struct metadata *m, stru
         l->m = m;
         return 0;
     }
-    l = calloc(1, sizeof *l);
+    l = calloc(1, sizeof *l + strlen(name) + 1);
     if (!l) {
         metadata_free(m);
         return err_set(err, ERR_NOMEM, "out of memory");
     }
-    snprintf(l->name, sizeof l->name, "%s", name);
+    strcpy(l->name, name);
     l->m = m;
     l->next = c->roles;
     c->roles = l;
@@ -224,10 +224,21 @@ static int target_path(const struct tuf_client *c, const struct tuf_target *targ
     return r;
 }
 
+int tuf_target_check(const struct tuf_target *target, const void *data, size_t len, struct err *err)
+{
+    char hash[SHA256_HEX_LEN + 1];
+
+    sha256_hex(data, len, hash);
+    if (len != (uint64_t)target->length || strcmp(hash, target->sha256))
+        return err_set(err, ERR_TAMPERED, "target '%.128s' is not the content that is signed",
+                       target->path);
+    return 0;
+}
+
 int tuf_client_download(struct tuf_client *c, const struct tuf_target *target, struct buf *ret,
                         struct err *err)
 {
-    char path[TUF_TARGET_MAX + SHA256_HEX_LEN + 16], hash[SHA256_HEX_LEN + 1];
+    char path[TUF_TARGET_MAX + SHA256_HEX_LEN + 16];
     size_t cap = ret->cap;
     int r = target_path(c, target, path, sizeof path, err);
 
@@ -241,12 +252,8 @@ int tuf_client_download(struct tuf_client *c, const struct tuf_target *target, s
     r = err_context(err, c->fetch.get(c->fetch.ctx, path, ret, err), "fetch target '%.128s'",
                     target->path);
     ret->cap = cap;
-    if (r == 0) {
-        sha256_hex(ret->data, ret->len, hash);
-        if (ret->len != (uint64_t)target->length || strcmp(hash, target->sha256))
-            r = err_set(err, ERR_TAMPERED, "target '%.128s' is not the content that is signed",
-                        target->path);
-    }
+    if (r == 0)
+        r = tuf_target_check(target, ret->data, ret->len, err);
     if (r < 0)
         buf_reset(ret);
     return r;

@@ -6,15 +6,15 @@
 
 #include "tuf/client.h"
 
-#define CLIENT_MAX_ROTATIONS 256 /* root files taken in one refresh */
-#define CLIENT_MAX_ROLES     32  /* roles visited in one search */
-#define CLIENT_PATH_MAX      512 /* of a metadata file in the repository */
+#define CLIENT_MAX_ROTATIONS 256  /* root files taken in one refresh */
+#define CLIENT_MAX_ROLES     32   /* roles visited in one search */
+#define CLIENT_PATH_MAX      2048 /* of a metadata file in the repository */
 
 /* A delegated role in memory. It is verified against its delegator at every use. */
 struct loaded_role {
     struct loaded_role *next;
     struct metadata *m;
-    char name[TUF_ROLE_NAME_MAX];
+    char name[];
 };
 
 struct tuf_client {

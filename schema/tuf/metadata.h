@@ -16,7 +16,7 @@
 #define TUF_TIMESTAMP_MAX 16384
 #define TUF_SNAPSHOT_MAX  2000000
 #define TUF_TARGETS_MAX   5000000
-#define TUF_ROLE_NAME_MAX 128
+#define TUF_ROLE_NAME_MAX 513 /* with the NUL */
 #define TUF_TARGET_MAX    512 /* longest target path */
 
 enum tuf_type { TUF_ROOT, TUF_TIMESTAMP, TUF_SNAPSHOT, TUF_TARGETS };
