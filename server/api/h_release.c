@@ -8,6 +8,7 @@
 #include "api/commit_reply.h"
 #include "api/handlers.h"
 #include "http/http.h"
+#include "rollouts/rollouts.h"
 #include "store/store.h"
 #include "tuf/metadata.h"
 
@@ -118,7 +119,11 @@ static int take_in(struct request *rq, const struct texts *t, struct err *err)
     if (r == 0)
         r = repo_stage_release(s, rq->params[0], t->manifest, strlen(t->manifest), t->content,
                                strlen(t->content), rq->who.name, b, &change, &m, err);
+    if (r == 0)
+        r = rollouts_obey_revocations(s, rq->who.name, b, &change, err);
     if (r < 0) {
+        if (change)
+            repo_discard(s->repo, change);
         store_batch_free(b);
         return r;
     }

@@ -166,7 +166,7 @@ const struct signer *repo_permit_signer(const struct repo *r)
 
 /* --- changes --------------------------------------------------------------------------------- */
 
-static struct repo_image *staged_image(struct repo *r)
+struct repo_image *repo_staged_image(struct repo *r)
 {
     struct repo_image *i;
 
@@ -184,7 +184,7 @@ int repo_begin(struct server *s, struct store_batch *b, struct repo_change **ret
 
     if (!c)
         return err_set(err, ERR_NOMEM, "out of memory");
-    c->base = staged_image(r);
+    c->base = repo_staged_image(r);
     c->image = image_copy(c->base);
     if (!c->image) {
         repo_discard(r, c);
@@ -319,7 +319,7 @@ int repo_stage_renewal(struct server *s, struct store_batch *b, struct repo_chan
                        struct err *err)
 {
     _cleanup_(image_unref_p)
-    struct repo_image *i = staged_image(s->repo);
+    struct repo_image *i = repo_staged_image(s->repo);
     bool rollout = is_due(s, i, REPO_ROLLOUT);
     bool snapshot = rollout || is_due(s, i, REPO_SNAPSHOT);
     struct repo_change *c;

@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "manifest.h"
 #include "plan.h"
+#include "revoked.h"
 #include "server.h"
 
 struct store_batch;
@@ -77,6 +78,8 @@ int repo_release_by_digest(struct server *s, const char *channel, const char *di
 /* Published releases of a channel, newest last: array of {version, digest, sequence,
  * published_ms, by} (new reference). NULL: out of memory. */
 json_t *repo_releases(struct repo *r, const char *channel);
+/* What the channel's content metadata revokes, with what is staged; nothing where there is none. */
+int repo_revoked(struct server *s, const char *channel, struct revoked *ret, struct err *err);
 /* The channel's present content metadata; NULL: there is none yet. */
 struct blob *repo_content_metadata(struct repo *r, const char *channel);
 

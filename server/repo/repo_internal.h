@@ -173,6 +173,8 @@ int repo_finish(struct server *s, int r, struct repo_change *c, struct repo_chan
                 struct err *err);
 /* Index of a channel, -1: there is none. */
 int repo_channel_index(const struct repo *r, const char *channel);
+/* The newest staged image, referenced. */
+struct repo_image *repo_staged_image(struct repo *r);
 /* The published image, referenced. */
 struct repo_image *repo_image(struct repo *r);
 

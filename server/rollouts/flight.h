@@ -77,6 +77,7 @@ struct channel {
     struct recall *recalls;
     int n_recalls;
     char *plan_text; /* the present plan without its serial; owned */
+    json_t *obeyed;  /* digests of the revocations that were taken in; owned */
     /* the first of two people */
     char approval_by[OPERATOR_NAME_MAX], approval_version[RELEASE_VERSION_MAX];
     /* loading only: settings that belong to the rollout */

@@ -25,6 +25,7 @@ void rollouts_free(struct rollouts *r)
         flight_free(r->channels[i].flight);
         free(r->channels[i].recalls);
         free(r->channels[i].plan_text);
+        json_decref(r->channels[i].obeyed);
     }
     free(r->channels);
     free(r);
@@ -115,9 +116,8 @@ int plan_text(const struct server *s, const struct channel *ch, struct plan **re
     return 0;
 }
 
-/* Sign the plan where it changed. Permits are then only for devices that have seen it. */
-static int stage_plan(struct server *s, struct channel *ch, bool raise_min, struct store_batch *b,
-                      struct repo_change **ret, char **ret_text, struct err *err)
+int stage_plan(struct server *s, struct channel *ch, bool raise_min, struct store_batch *b,
+               struct repo_change **ret, char **ret_text, struct err *err)
 {
     struct plan *plan;
     int r = plan_text(s, ch, &plan, ret_text, err);

@@ -28,6 +28,15 @@ int64_t rollouts_tick(struct server *s);
  * metadata must go on listing it. */
 int rollouts_needs(struct server *s, const char *channel, const char *digest);
 
+/* After metadata was staged into b (repo_stage_release, repo_stage_intake): what it newly revokes
+ * is stopped in the same commit. *change (NULL: none) is replaced by one that contains it and the
+ * plans that say so. On failure it is still the caller's; the server may be degraded, as memory is
+ * ahead of the store. by: who uploaded it, for the audit. */
+struct repo_change;
+struct store_batch;
+int rollouts_obey_revocations(struct server *s, const char *by, struct store_batch *b,
+                              struct repo_change **change, struct err *err);
+
 /* --- what people do; each is audited, commits, and publishes before it returns ---------------- */
 
 struct act {

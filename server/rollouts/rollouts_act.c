@@ -197,6 +197,8 @@ int rollouts_start(struct server *s, const struct act *a, struct err *err)
     if (r == 0)
         r = repo_release(s, a->channel, a->version, &m, err);
     if (r == 0)
+        r = check_not_revoked(s, a->channel, m, err);
+    if (r == 0)
         r = may_start(ch, m, err);
     if (r == 0)
         r = flight_new(s, a, m, &f, err);
@@ -224,8 +226,26 @@ int rollouts_start(struct server *s, const struct act *a, struct err *err)
 
 /* --- halt ------------------------------------------------------------------------------------- */
 
+int flight_halt_because(struct server *s, struct channel *ch, const char *said,
+                        struct store_batch *b, struct err *err)
+{
+    struct flight *f = ch->flight;
+    json_auto_t *setting = NULL;
+
+    admission_close(&f->admission); /* before anything that could fail */
+    f->last.verdict = VERDICT_HALT;
+    f->last.n_reasons = 0;
+    snprintf(f->last.stands, sizeof f->last.stands, "%s", said);
+    utf8_make_line(f->last.stands); /* what it quotes may have been cut within a character */
+    flight_note(f, clock_wall_ms(s->clock), &f->last);
+    setting = json_pack("{s:s, s:I}", "said", f->last.stands, "rollout", (json_int_t)f->id);
+    put_setting(b, "halt", ch->name, setting);
+    return flight_halt(s, ch, b, err);
+}
+
 int rollouts_halt(struct server *s, const struct act *a, struct err *err)
 {
+    char said[GATE_REASON_MAX];
     struct channel *ch;
     struct flight *f;
     struct store_batch *b;
@@ -243,19 +263,8 @@ int rollouts_halt(struct server *s, const struct act *a, struct err *err)
     b = store_batch_new();
     if (!b)
         return err_set(err, ERR_NOMEM, "no memory to halt; nobody is admitted meanwhile");
-    f->last.verdict = VERDICT_HALT;
-    f->last.n_reasons = 0;
-    snprintf(f->last.stands, sizeof f->last.stands, "halted by %.60s: %.150s", a->who->name,
-             a->reason);
-    utf8_make_line(f->last.stands); /* either may have been cut within a character */
-    flight_note(f, clock_wall_ms(s->clock), &f->last);
-    {
-        json_auto_t *said =
-            json_pack("{s:s, s:I}", "said", f->last.stands, "rollout", (json_int_t)f->id);
-
-        put_setting(b, "halt", ch->name, said);
-    }
-    r = flight_halt(s, ch, b, err);
+    snprintf(said, sizeof said, "halted by %.60s: %.150s", a->who->name, a->reason);
+    r = flight_halt_because(s, ch, said, b, err);
     if (r == 0)
         r = add_audit(s, b, a, "rollout.halt");
     if (r < 0) {

@@ -72,13 +72,27 @@ static int on_promote(struct channel *ch, const json_t *o, struct err *err)
     return r;
 }
 
+static int on_revoked(struct channel *ch, const json_t *o, struct err *err)
+{
+    size_t i;
+    json_t *v;
+
+    json_array_foreach ((json_t *)(uintptr_t)o, i, v)
+        if (!json_is_string(v))
+            return err_set(err, ERR_INVALID, "'[%zu]' is not a digest", i);
+    json_decref(ch->obeyed);
+    ch->obeyed = json_incref((json_t *)(uintptr_t)o);
+    return 0;
+}
+
 static const struct {
     const char *noun;
     int (*take)(struct channel *ch, const json_t *o, struct err *err);
 } settings[] = {{"baseline/", on_baseline},
                 {"baseline-before/", on_baseline_before},
                 {"halt/", on_halt},
-                {"promote/", on_promote}};
+                {"promote/", on_promote},
+                {"revoked/", on_revoked}};
 
 static int on_setting(void *ctx, const struct row_setting *row, struct err *err)
 {

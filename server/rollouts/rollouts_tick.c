@@ -33,6 +33,19 @@ static struct recall *recall_of(struct channel *ch, const char *digest)
     return p;
 }
 
+int recall_everywhere(struct server *s, struct channel *ch, const char *digest,
+                      struct store_batch *b, struct err *err)
+{
+    struct recall *r = recall_of(ch, digest);
+
+    if (!r)
+        return err_set(err, ERR_NOMEM, "no memory for a recall");
+    r->at_ms = clock_wall_ms(s->clock);
+    r->n_cohorts = 0;
+    put_recall(b, ch, r);
+    return 0;
+}
+
 int recall_halted(struct server *s, struct channel *ch, struct store_batch *b, struct err *err)
 {
     const struct flight *f = ch->flight;
@@ -58,7 +71,7 @@ static json_t *release_to_json(const struct release_ref *r)
                      (json_int_t)r->sequence);
 }
 
-static void put_baseline(struct channel *ch, struct store_batch *b)
+void put_baseline(const struct channel *ch, struct store_batch *b)
 {
     json_auto_t *now = release_to_json(&ch->baseline);
     json_auto_t *before = release_to_json(&ch->baseline_before);
@@ -248,14 +261,24 @@ static int64_t tick_channel(struct server *s, struct channel *ch)
 }
 
 /* After a start what is published may say something else than what holds now: another permit key,
- * another interval. Nobody would take a permit of a key that the plan does not name. */
+ * another interval, a revocation. Nobody would take a permit of a key that the plan does not name.
+ */
 static void tell_anew(struct server *s, struct channel *ch)
 {
     struct store_batch *b = store_batch_new();
+    bool revoked = false;
     struct err err = {0};
 
-    if (b)
-        commit_channel(s, ch, false, b, &err);
+    if (!b)
+        return;
+    /* Also what came in with the bootstrap files, or is not in a backup. */
+    if (obey_revocations(s, ch, "server", b, &revoked, &err) == 0) {
+        commit_channel(s, ch, revoked, b, &err);
+        return;
+    }
+    store_batch_free(b);
+    log_error("rollouts", "%s", err.msg);
+    atomic_store(&s->degraded, true);
 }
 
 int64_t rollouts_tick(struct server *s)

@@ -41,6 +41,7 @@ struct repo {
     struct signer *permit;
     int64_t snapshot, plans;
     struct plan *plan; /* the published one */
+    struct revoked revoked;
 };
 
 struct repo_change {
@@ -99,6 +100,14 @@ int repo_release_by_digest(struct server *s, const char *channel, const char *di
         if (strcmp(s->repo->releases[i].digest, digest) == 0)
             return give(&s->repo->releases[i], ret);
     return err_set(err, ERR_NOT_FOUND, "no release with this digest");
+}
+
+int repo_revoked(struct server *s, const char *channel, struct revoked *ret, struct err *err)
+{
+    (void)channel;
+    (void)err;
+    *ret = s->repo->revoked;
+    return 0;
 }
 
 int repo_stage_plan(struct server *s, struct plan *plan, struct store_batch *b,

@@ -19,6 +19,7 @@ target_link_libraries(test_site PUBLIC fb_flags fb_server fb_ctl PkgConfig::CMOC
 
 fb_unit(repo test_site)
 fb_unit(rollouts fb_server)
+fb_unit(rollouts_revoked fb_server)
 fb_unit(rollouts_evidence fb_server)
 fb_unit(audit test_site)
 fb_unit(auth test_site)
