@@ -2,6 +2,7 @@
  * of its subject, one line in verbs.h. */
 #include "program.h"
 
+#include "repo_opts.h"
 #include "tuf/key.h"
 #include "verbs.h"
 
@@ -136,6 +137,21 @@ static const struct cli_verb verbs[] = {
     {"token create", NULL, "make an enrolment token for devices", token_opts, token_create_run},
     {"token create-operator", NULL, "make an operator and a bearer token", operator_opts,
      token_create_operator_run},
+    {"repo get", "ROLE", "fetch and verify root, targets or content-C, to begin a ceremony",
+     repo_get_opts, repo_get_run},
+    {"repo change", "FILE", "its next version, with other keys or another threshold",
+     repo_change_opts, repo_change_run},
+    {"repo renew", "FILE", "its next version, with a later expiry", repo_renew_opts,
+     repo_renew_run},
+    {"repo show", "FILE", "what it says, what changes, who has signed and who is missing",
+     repo_view_opts, repo_show_run},
+    {"repo sign", "FILE", "show it, ask, and add one signature", repo_sign_opts, repo_sign_run},
+    {"repo merge", "FILE OTHER...", "collect signatures that were made in parallel", repo_view_opts,
+     repo_merge_run},
+    {"repo publish", "FILE...", "send signed metadata to the server, all or nothing",
+     repo_publish_opts, repo_publish_run},
+    {"channel add", "FILE", "the next version of targets, with one more channel", channel_add_opts,
+     channel_add_run},
     {"audit list", NULL, "what people and the gate did", audit_opts, audit_list_run},
     {"audit verify", NULL, "recompute the audit log's hash chain", NULL, audit_verify_run},
     {0},

@@ -16,6 +16,11 @@ static int fetch_get(void *ctx, const char *path, struct buf *ret, struct err *e
     return api_get_bytes(ctx, full, ret, err);
 }
 
+struct tuf_fetch trust_fetch(struct api *a)
+{
+    return (struct tuf_fetch){fetch_get, a};
+}
+
 void trust_release(struct trust *t)
 {
     metadata_free(t->content);
@@ -74,7 +79,7 @@ static int read_channel(struct tuf_client *c, const struct tuf_store *store, con
 static int refresh(struct api *a, const struct buf *root, const char *channel, int64_t now_s,
                    const struct tuf_store *store, struct trust *ret, struct err *err)
 {
-    const struct tuf_fetch fetch = {fetch_get, a};
+    const struct tuf_fetch fetch = trust_fetch(a);
     _cleanup_(tuf_client_free_p)
     struct tuf_client *client = NULL;
     int r = tuf_client_init(store, root->data, root->len, err);

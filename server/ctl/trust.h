@@ -6,6 +6,7 @@
 #define FIREBREAK_CTL_TRUST_H
 
 #include "api.h"
+#include "tuf/client.h"
 #include "tuf/metadata.h"
 
 struct trust {
@@ -18,5 +19,8 @@ void trust_release(struct trust *t);
  * channel's content role. */
 int trust_refresh(struct api *a, const char *root_file, const char *channel, int64_t now_s,
                   struct trust *ret, struct err *err);
+
+/* The repository that the server publishes. a must outlive it. */
+struct tuf_fetch trust_fetch(struct api *a);
 
 #endif

@@ -25,6 +25,15 @@ int rollout_halt_run(struct cli *cli, struct err *err);
 int rollout_promote_run(struct cli *cli, struct err *err);
 int watch_run(struct cli *cli, struct err *err);
 
+int repo_get_run(struct cli *cli, struct err *err);
+int repo_change_run(struct cli *cli, struct err *err);
+int repo_renew_run(struct cli *cli, struct err *err);
+int repo_show_run(struct cli *cli, struct err *err);
+int repo_sign_run(struct cli *cli, struct err *err);
+int repo_merge_run(struct cli *cli, struct err *err);
+int repo_publish_run(struct cli *cli, struct err *err);
+int channel_add_run(struct cli *cli, struct err *err);
+
 int audit_list_run(struct cli *cli, struct err *err);
 int audit_verify_run(struct cli *cli, struct err *err);
 
