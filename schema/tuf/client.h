@@ -22,7 +22,8 @@ struct tuf_fetch {
 };
 
 /* Where trusted files are kept, by name: "root.json", "timestamp.json", "snapshot.json",
- * "targets.json", "content-crs.json". put is durable and atomic. */
+ * "targets.json", "content-crs.json" (tuf/name.h), and "rotation" for as long as one lasts. put is
+ * durable and atomic. */
 struct tuf_store {
     int (*get)(void *ctx, const char *name, struct buf *ret, struct err *err); /* ERR_NOT_FOUND */
     int (*put)(void *ctx, const char *name, const void *data, size_t len, struct err *err);
@@ -88,6 +89,6 @@ int64_t tuf_client_root_version(const struct tuf_client *c);
 int64_t tuf_client_expires_s(const struct tuf_client *c);
 
 /* "content/crs/1.0.json" + hash -> "content/crs/<hash>.1.0.json" (consistent snapshots). */
-int tuf_target_file(const char *path, const char *sha256, char *ret, size_t size, struct err *err);
+int tuf_target_file(const char *path, const char *hash, char *ret, size_t size, struct err *err);
 
 #endif

@@ -2,15 +2,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/hex.h"
 #include "tuf/client_internal.h"
+#include "tuf/hashes.h"
 
-/* One search. Names are borrowed from metadata that the client keeps. */
+/* One search. */
 struct search {
     struct tuf_client *c;
     int64_t now_s;
     const char *path;
-    const char *visited[CLIENT_MAX_ROLES];
+    char visited[CLIENT_MAX_ROLES][TUF_ROLE_NAME_MAX];
     size_t n_visited;
     bool ended; /* a terminating delegation has been followed: nobody else is asked */
     bool found;
@@ -115,11 +115,15 @@ int tuf_client_verify_delegated(struct tuf_client *c, const char *role, const vo
 static int search_role(struct search *s, const char *name, const struct metadata *delegator,
                        struct err *err);
 
-/* Preorder: in the order of the list, each with all that it delegates to in turn. */
+/* Preorder: in the order of the list, each with all that it delegates to in turn. Of hash bins one
+ * is asked. */
 static int search_delegations(struct search *s, const struct metadata *m, struct err *err)
 {
-    const char *name;
+    char bin[TUF_ROLE_NAME_MAX];
+    const char *name = metadata_bin(m, s->path, bin);
 
+    if (name)
+        return search_role(s, name, m, err);
     for (size_t i = 0; (name = metadata_delegation(m, i)); i++) {
         int terminating = 0, r;
 
@@ -150,7 +154,7 @@ static int search_role(struct search *s, const char *name, const struct metadata
         s->ended = true;
         return 0;
     }
-    s->visited[s->n_visited++] = name;
+    strcpy(s->visited[s->n_visited++], name); /* its length was checked where it was read */
     r = delegator ? load_delegated(s->c, s->now_s, name, delegator, &m, err) : 0;
     if (r == -ERR_NOT_FOUND)
         return err_set(err, ERR_INVALID, "snapshot does not list the delegated role '%s'", name);
@@ -196,7 +200,7 @@ static int check_target_path(const char *path, struct err *err)
     }
 }
 
-int tuf_target_file(const char *path, const char *sha256, char *ret, size_t size, struct err *err)
+int tuf_target_file(const char *path, const char *hash, char *ret, size_t size, struct err *err)
 {
     const char *slash = strrchr(path, '/');
     int dir = slash ? (int)(slash - path) + 1 : 0;
@@ -204,52 +208,69 @@ int tuf_target_file(const char *path, const char *sha256, char *ret, size_t size
 
     if (r < 0)
         return r;
-    if (strlen(path) + strlen(sha256) + 2 > size)
+    if (strlen(path) + strlen(hash) + 2 > size)
         return err_set(err, ERR_TOO_LARGE, "target path '%.128s' is too long", path);
-    snprintf(ret, size, "%.*s%s.%s", dir, path, sha256, path + dir);
+    snprintf(ret, size, "%.*s%s.%s", dir, path, hash, path + dir);
     return 0;
-}
-
-static int target_path(const struct tuf_client *c, const struct tuf_target *target, char *ret,
-                       size_t size, struct err *err)
-{
-    int n = snprintf(ret, size, "targets/");
-    int r;
-
-    if (!json_is_false(json_object_get(c->root->body, "consistent_snapshot")))
-        return tuf_target_file(target->path, target->sha256, ret + n, size - (size_t)n, err);
-    r = check_target_path(target->path, err);
-    if (r == 0)
-        snprintf(ret + n, size - (size_t)n, "%s", target->path);
-    return r;
 }
 
 int tuf_target_check(const struct tuf_target *target, const void *data, size_t len, struct err *err)
 {
-    char hash[SHA256_HEX_LEN + 1];
-
-    sha256_hex(data, len, hash);
-    if (len != (uint64_t)target->length || strcmp(hash, target->sha256))
+    if (!*target->sha256 && !*target->sha512)
+        return err_set(err, ERR_INVALID, "target '%.128s' has hashes of no kind known here",
+                       target->path);
+    if (len != (uint64_t)target->length || !hashes_match(target->sha256, target->sha512, data, len))
         return err_set(err, ERR_TAMPERED, "target '%.128s' is not the content that is signed",
                        target->path);
     return 0;
 }
 
+/* `hash`: one of those that are signed for it, in the name where snapshots are consistent. */
+static int fetch_target(struct tuf_client *c, const struct tuf_target *target, const char *hash,
+                        struct buf *ret, struct err *err)
+{
+    char path[TUF_TARGET_MAX + SHA512_HEX_LEN + 16];
+    int n = snprintf(path, sizeof path, "targets/");
+    int r = check_target_path(target->path, err);
+
+    if (r == 0 && hash)
+        r = tuf_target_file(target->path, hash, path + n, sizeof path - (size_t)n, err);
+    else if (r == 0)
+        snprintf(path + n, sizeof path - (size_t)n, "%s", target->path);
+    return r < 0 ? r : c->fetch.get(c->fetch.ctx, path, ret, err);
+}
+
+/* A repository need not keep the file under each of its hashes. */
+static int fetch_by_hashes(struct tuf_client *c, const struct tuf_target *target, struct buf *ret,
+                           struct err *err)
+{
+    const char *hashes[] = {target->sha256, target->sha512};
+    int r = -ERR_NOT_FOUND;
+
+    if (!json_is_true(json_object_get(c->root->body, "consistent_snapshot")))
+        return fetch_target(c, target, NULL, ret, err);
+    for (size_t i = 0; i < 2 && r == -ERR_NOT_FOUND; i++)
+        if (*hashes[i]) {
+            buf_reset(ret);
+            r = fetch_target(c, target, hashes[i], ret, err);
+        }
+    return r;
+}
+
 int tuf_client_download(struct tuf_client *c, const struct tuf_target *target, struct buf *ret,
                         struct err *err)
 {
-    char path[TUF_TARGET_MAX + SHA256_HEX_LEN + 16];
     size_t cap = ret->cap;
-    int r = target_path(c, target, path, sizeof path, err);
+    int r;
 
-    if (r < 0)
-        return r;
+    if (!*target->sha256 && !*target->sha512)
+        return tuf_target_check(target, "", 0, err);
     if ((uint64_t)target->length > cap)
         return err_set(err, ERR_TOO_LARGE, "target '%.128s' has %lld bytes, more than %zu",
                        target->path, (long long)target->length, cap);
     buf_reset(ret);
     ret->cap = (size_t)target->length; /* not a byte more is taken than was signed */
-    r = err_context(err, c->fetch.get(c->fetch.ctx, path, ret, err), "fetch target '%.128s'",
+    r = err_context(err, fetch_by_hashes(c, target, ret, err), "fetch target '%.128s'",
                     target->path);
     ret->cap = cap;
     if (r == 0)

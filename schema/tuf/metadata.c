@@ -9,15 +9,14 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/jsonx.h"
+#include "tuf/hashes.h"
+#include "tuf/metadata_internal.h"
 
-#define VERSION_MAX     (INT64_C(1) << 53) /* what JSON can carry through any reader */
-#define LENGTH_MAX      (INT64_C(1) << 53)
-#define KEYS_MAX        256 /* of one role */
-#define THRESHOLD_MAX   1024
-#define KEYID_TEXT_MAX  256
-#define DELEGATIONS_MAX 1024
-#define PATTERNS_MAX    65536 /* of one delegation */
-#define WHAT_MAX        256
+#define VERSION_MAX    (INT64_C(1) << 53) /* what JSON can carry through any reader */
+#define LENGTH_MAX     (INT64_C(1) << 53)
+#define KEYS_MAX       256 /* of one role */
+#define THRESHOLD_MAX  1024
+#define KEYID_TEXT_MAX 256
 
 static int check_root(const json_t *body, const char *what, struct err *err);
 static int check_timestamp(const json_t *body, const char *what, struct err *err);
@@ -37,8 +36,7 @@ static const struct type_row {
 
 #define N_TYPES (sizeof types / sizeof types[0])
 
-/* {"keyids": [...], "threshold": n}, of root's roles and of delegations alike. */
-static int check_role(const json_t *role, const char *what, struct err *err)
+int metadata_check_role(const json_t *role, const char *what, struct err *err)
 {
     int64_t threshold;
     json_t *ids;
@@ -78,7 +76,7 @@ static int check_root(const json_t *body, const char *what, struct err *err)
 
         snprintf(where, sizeof where, "%.128s: roles.%s", what, types[i].name);
         if ((r = jsonx_object(roles, what, types[i].name, &role, err)) < 0 ||
-            (r = check_role(role, where, err)) < 0)
+            (r = metadata_check_role(role, where, err)) < 0)
             return r;
     }
     return 0;
@@ -88,7 +86,6 @@ static int check_root(const json_t *body, const char *what, struct err *err)
 static int read_ref(const json_t *o, const char *what, struct meta_ref *ret, struct err *err)
 {
     struct meta_ref ref = {.length = -1};
-    json_t *hashes;
     int r = jsonx_int(o, what, "version", 1, VERSION_MAX, &ref.version, err);
 
     if (r < 0)
@@ -96,8 +93,8 @@ static int read_ref(const json_t *o, const char *what, struct meta_ref *ret, str
     if (jsonx_has(o, "length") &&
         (r = jsonx_int(o, what, "length", 1, LENGTH_MAX, &ref.length, err)) < 0)
         return r;
-    if (jsonx_has(o, "hashes") && ((r = jsonx_object(o, what, "hashes", &hashes, err)) < 0 ||
-                                   (r = jsonx_sha256(hashes, what, "sha256", ref.sha256, err)) < 0))
+    ref.hashed = jsonx_has(o, "hashes");
+    if (ref.hashed && (r = hashes_read(o, what, ref.sha256, ref.sha512, err)) < 0)
         return r;
     *ret = ref;
     return 0;
@@ -135,18 +132,7 @@ static int check_snapshot(const json_t *body, const char *what, struct err *err)
     return check_meta(body, what, "targets.json", err);
 }
 
-static int check_strings(const json_t *list, const char *what, struct err *err)
-{
-    size_t i;
-    json_t *v;
-
-    json_array_foreach (list, i, v)
-        if (!json_is_string(v))
-            return err_set(err, ERR_INVALID, "%s: item %zu is not a string", what, i);
-    return 0;
-}
-
-static bool is_top_level(const char *role)
+bool metadata_is_top_level(const char *role)
 {
     for (size_t i = 0; i < N_TYPES; i++)
         if (!strcmp(role, types[i].name))
@@ -154,69 +140,15 @@ static bool is_top_level(const char *role)
     return false;
 }
 
-/* The i-th delegation; those before it are checked already. */
-static int check_delegation(const json_t *roles, size_t i, const char *what, struct err *err)
-{
-    const json_t *o = json_array_get(roles, i);
-    char where[WHAT_MAX];
-    const char *name;
-    json_t *list;
-    bool terminating;
-    int r;
-
-    snprintf(where, sizeof where, "%.128s: delegations.roles[%zu]", what, i);
-    if ((r = jsonx_string(o, where, "name", TUF_ROLE_NAME_MAX - 1, &name, err)) < 0 ||
-        (r = check_role(o, where, err)) < 0)
-        return r;
-    if (jsonx_has(o, "terminating") &&
-        (r = jsonx_bool(o, where, "terminating", &terminating, err)) < 0)
-        return r;
-    if (!*name || is_top_level(name))
-        return err_set(err, ERR_INVALID, "%s: '%s' cannot be delegated to", where, name);
-    for (size_t j = 0; j < i; j++)
-        if (!strcmp(name, json_string_value(json_object_get(json_array_get(roles, j), "name"))))
-            return err_set(err, ERR_INVALID, "%s: role '%s' is delegated to twice", where, name);
-    if (jsonx_has(o, "paths") == jsonx_has(o, "path_hash_prefixes"))
-        return err_set(err, ERR_INVALID, "%s: needs either 'paths' or 'path_hash_prefixes'", where);
-    r = jsonx_array(o, where, jsonx_has(o, "paths") ? "paths" : "path_hash_prefixes", PATTERNS_MAX,
-                    &list, err);
-    return r < 0 ? r : check_strings(list, where, err);
-}
-
-static int check_delegations(const json_t *body, const char *what, struct err *err)
-{
-    json_t *delegations, *keys, *roles;
-    int r;
-
-    if (!jsonx_has(body, "delegations"))
-        return 0;
-    r = jsonx_object(body, what, "delegations", &delegations, err);
-    if (r < 0)
-        return r;
-    if (jsonx_has(delegations, "succinct_roles"))
-        return err_set(err, ERR_INVALID, "%s: succinct hash bins are not supported", what);
-    if ((r = jsonx_object(delegations, what, "keys", &keys, err)) < 0 ||
-        (r = jsonx_array(delegations, what, "roles", DELEGATIONS_MAX, &roles, err)) < 0)
-        return r;
-    for (size_t i = 0; i < json_array_size(roles); i++) {
-        r = check_delegation(roles, i, what, err);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 static int read_target(const json_t *o, const char *what, struct tuf_target *ret, struct err *err)
 {
-    json_t *hashes;
-    int r;
+    int r = jsonx_int(o, what, "length", 0, LENGTH_MAX, &ret->length, err);
 
-    if ((r = jsonx_int(o, what, "length", 0, LENGTH_MAX, &ret->length, err)) < 0 ||
-        (r = jsonx_object(o, what, "hashes", &hashes, err)) < 0 ||
-        (r = jsonx_sha256(hashes, what, "sha256", ret->sha256, err)) < 0)
-        return r;
-    ret->custom = json_object_get(o, "custom");
-    return 0;
+    if (r == 0)
+        r = hashes_read(o, what, ret->sha256, ret->sha512, err);
+    if (r == 0)
+        ret->custom = json_object_get(o, "custom");
+    return r;
 }
 
 static int check_targets(const json_t *body, const char *what, struct err *err)
@@ -236,7 +168,7 @@ static int check_targets(const json_t *body, const char *what, struct err *err)
         if (r < 0)
             return r;
     }
-    return check_delegations(body, what, err);
+    return metadata_check_delegations(body, what, err);
 }
 
 /* The fields that every role has. */
@@ -304,7 +236,8 @@ int metadata_check_expiry(const struct metadata *m, int64_t now_s, const char *w
 
 /* Keys that are missing from the table, or of a kind that we do not know, cannot help to reach the
  * threshold; the role may still be verified by the others. */
-static int role_keys(const json_t *table, const json_t *role, struct key_set *ret, struct err *err)
+int metadata_role_keys(const json_t *table, const json_t *role, struct key_set *ret,
+                       struct err *err)
 {
     const json_t *ids = json_object_get(role, "keyids");
     size_t n = json_array_size(ids);
@@ -334,51 +267,9 @@ int metadata_root_keys(const struct metadata *root, const char *role, struct key
 {
     const json_t *o = json_object_get(json_object_get(root->body, "roles"), role);
 
-    if (!o || !is_top_level(role))
+    if (!o || !metadata_is_top_level(role))
         return err_set(err, ERR_NOT_FOUND, "root names no role '%s'", role);
-    return role_keys(json_object_get(root->body, "keys"), o, ret, err);
-}
-
-static const json_t *delegations_of(const struct metadata *targets)
-{
-    return json_object_get(json_object_get(targets->body, "delegations"), "roles");
-}
-
-const char *metadata_delegation(const struct metadata *targets, size_t i)
-{
-    return json_string_value(json_object_get(json_array_get(delegations_of(targets), i), "name"));
-}
-
-int metadata_delegated_keys(const struct metadata *targets, const char *role, struct key_set *ret,
-                            struct err *err)
-{
-    const char *name;
-
-    for (size_t i = 0; (name = metadata_delegation(targets, i)); i++)
-        if (!strcmp(name, role))
-            return role_keys(json_object_get(json_object_get(targets->body, "delegations"), "keys"),
-                             json_array_get(delegations_of(targets), i), ret, err);
-    return err_set(err, ERR_NOT_FOUND, "nothing is delegated to role '%s'", role);
-}
-
-int metadata_delegates(const struct metadata *targets, size_t i, const char *path,
-                       int *ret_terminating)
-{
-    const json_t *o = json_array_get(delegations_of(targets), i);
-    const json_t *paths = json_object_get(o, "paths");
-    const json_t *list = paths ? paths : json_object_get(o, "path_hash_prefixes");
-    char hash[SHA256_HEX_LEN + 1];
-
-    sha256_hex(path, strlen(path), hash);
-    for (size_t j = 0; j < json_array_size(list); j++) {
-        const char *s = json_string_value(json_array_get(list, j));
-
-        if (paths ? metadata_path_matches(s, path) : !strncmp(hash, s, strlen(s))) {
-            *ret_terminating = json_is_true(json_object_get(o, "terminating"));
-            return 1;
-        }
-    }
-    return 0;
+    return metadata_role_keys(json_object_get(root->body, "keys"), o, ret, err);
 }
 
 int metadata_ref(const struct metadata *m, const char *name, struct meta_ref *ret, struct err *err)
@@ -409,41 +300,4 @@ int metadata_target(const struct metadata *targets, const char *path, struct tuf
     memcpy(target.path, path, strlen(path) + 1);
     *ret = target;
     return 0;
-}
-
-/* One character of UTF-8: the bytes that '?' stands for. */
-static const char *next_char(const char *s)
-{
-    s++;
-    while ((*s & 0xc0) == 0x80)
-        s++;
-    return s;
-}
-
-/* A failed match is taken up again behind the last '*' only. That is enough, because '*' stops at
- * '/' and '/' matches nothing else, and it keeps a hostile pattern from costing exponential time.
- */
-int metadata_path_matches(const char *pattern, const char *path)
-{
-    const char *star = NULL, *from = NULL;
-
-    while (*path || *pattern) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            from = path;
-        } else if (*path && *pattern == '?' && *path != '/') {
-            pattern++;
-            path = next_char(path);
-        } else if (*path && *pattern == *path) {
-            pattern++;
-            path++;
-        } else if (star && *from && *from != '/') {
-            from = next_char(from);
-            path = from;
-            pattern = star;
-        } else {
-            return 0;
-        }
-    }
-    return 1;
 }

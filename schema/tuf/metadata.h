@@ -6,6 +6,7 @@
 #define FIREBREAK_METADATA_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -46,7 +47,8 @@ int metadata_root_keys(const struct metadata *root, const char *role, struct key
 int metadata_delegated_keys(const struct metadata *targets, const char *role, struct key_set *ret,
                             struct err *err);
 
-/* The i-th role that a targets file delegates to, in its order (borrowed); NULL past the last. */
+/* The i-th role that a targets file delegates to, in its order (borrowed); NULL past the last.
+ * Hash bins are not among them. */
 const char *metadata_delegation(const struct metadata *targets, size_t i);
 
 /* True if the i-th delegation trusts its role with this target path; *ret_terminating then says
@@ -54,20 +56,27 @@ const char *metadata_delegation(const struct metadata *targets, size_t i);
 int metadata_delegates(const struct metadata *targets, size_t i, const char *path,
                        int *ret_terminating);
 
-/* The version that a snapshot (or timestamp) gives for "<name>.json"; length and sha256 are
+/* The role among succinct hash bins that a target path falls to, written to ret; NULL where the
+ * file has none. */
+const char *metadata_bin(const struct metadata *targets, const char *path,
+                         char ret[TUF_ROLE_NAME_MAX]);
+
+/* The version that a snapshot (or timestamp) gives for "<name>.json"; length and hashes are
  * optional there: -1 and "" where absent. ERR_NOT_FOUND. */
 struct meta_ref {
     int64_t version;
     int64_t length;
-    char sha256[65];
+    bool hashed; /* at least one hash is given, known here or not */
+    char sha256[65], sha512[129];
 };
 int metadata_ref(const struct metadata *m, const char *name, struct meta_ref *ret, struct err *err);
 
-/* A target of a targets file. ERR_NOT_FOUND. custom is borrowed, NULL where absent. */
+/* A target of a targets file. ERR_NOT_FOUND. A hash that is not given is ""; custom is borrowed,
+ * NULL where absent. */
 struct tuf_target {
     char path[TUF_TARGET_MAX];
     int64_t length;
-    char sha256[65];
+    char sha256[65], sha512[129];
     const json_t *custom;
 };
 int metadata_target(const struct metadata *targets, const char *path, struct tuf_target *ret,

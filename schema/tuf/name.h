@@ -9,8 +9,9 @@
 
 #include "base/err.h"
 
-#define TUF_FILE_NAME_MAX 241 /* with the NUL: room for a temporary file's suffix below NAME_MAX   \
-                               */
+#define TUF_FILE_NAME_MAX                                                                          \
+    241 /* with the NUL: room for a temporary file's suffix below NAME_MAX                         \
+         */
 
 /* Percent-encode all of `name` but letters, digits and -._~, so that '/', '?', '#' and '%' lose
  * their meaning. ERR_TOO_LARGE where ret is too small. */
