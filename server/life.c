@@ -13,6 +13,7 @@
 #include "controller.h"
 #include "fleet/fleet.h"
 #include "http/http.h"
+#include "intake.h"
 #include "master.h"
 #include "repo/repo.h"
 #include "rollouts/rollouts.h"
@@ -87,6 +88,8 @@ static int start_all(struct server *s, struct err *err)
         r = fleet_open(s, &s->fleet, err);
     if (r == 0)
         r = rollouts_open(s, &s->rollouts, err);
+    if (r == 0)
+        r = intake_at_start(s, err);
     if (r == 0)
         r = controller_start(s, &s->controller, err);
     if (r == 0)

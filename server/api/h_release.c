@@ -157,12 +157,8 @@ void h_release_post(struct request *rq)
 
 static int check_channel(const struct request *rq, struct err *err)
 {
-    const char *const *names;
-    size_t n = repo_channels(rq->server->repo, &names);
-
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(names[i], rq->params[0]) == 0)
-            return 0;
+    if (repo_has_channel(rq->server->repo, rq->params[0]))
+        return 0;
     return err_set(err, ERR_NOT_FOUND, "there is no channel '%.60s'", rq->params[0]);
 }
 

@@ -1,5 +1,5 @@
 /* h_repo: the TUF repository and blobs, from memory, to anyone. Everything is signed or named by
- * its digest; only timestamp.json ever changes. */
+ * its digest; only timestamp.json and the content roles' newest metadata ever change. */
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -36,9 +36,33 @@ static void reply_repo(struct request *rq, const char *folder)
     reply_file(rq, b, "application/json", changes ? REVALIDATE : FOR_EVER);
 }
 
+/* "content-<channel>.json": the newest, whatever snapshot lists it. No TUF client asks for it;
+ * whoever looks for revocations does, here or at any mirror. */
+static bool names_newest_content(const char *name, char ret_channel[CHANNEL_NAME_MAX])
+{
+    static const char prefix[] = "content-", suffix[] = ".json";
+    size_t len = strlen(name), rest = sizeof prefix + sizeof suffix - 2;
+
+    if (len <= rest || len - rest >= CHANNEL_NAME_MAX ||
+        strncmp(name, prefix, sizeof prefix - 1) != 0 ||
+        strcmp(name + len - (sizeof suffix - 1), suffix) != 0)
+        return false;
+    snprintf(ret_channel, CHANNEL_NAME_MAX, "%.*s", (int)(len - rest), name + sizeof prefix - 1);
+    return true;
+}
+
 void h_repo_metadata(struct request *rq)
 {
-    reply_repo(rq, "metadata");
+    char channel[CHANNEL_NAME_MAX];
+    _cleanup_(blob_unref_p)
+    struct blob *b = NULL;
+
+    if (!names_newest_content(rq->params[0], channel)) {
+        reply_repo(rq, "metadata");
+        return;
+    }
+    b = repo_content_metadata(rq->server->repo, channel);
+    reply_file(rq, b, "application/json", REVALIDATE);
 }
 
 void h_repo_targets(struct request *rq)

@@ -22,6 +22,9 @@ void h_repo_metadata(struct request *rq); /* GET /repo/metadata/{} */
 void h_repo_targets(struct request *rq);  /* GET /repo/targets/{} */
 void h_repo_blob(struct request *rq);     /* GET /repo/blobs/{}/{} */
 
+void h_repository(struct request *rq);      /* GET /api/v1/repository */
+void h_repository_post(struct request *rq); /* ASYNC; POST /api/v1/repository/metadata */
+
 void h_blob_put(struct request *rq);         /* PUT  /api/v1/blobs/{} */
 void h_blobs_missing(struct request *rq);    /* POST /api/v1/blobs/missing */
 void h_release_post(struct request *rq);     /* ASYNC; POST /api/v1/channels/{}/releases */

@@ -15,6 +15,8 @@
 #define MISSING_MAX 1200000
 /* Two texts as JSON strings: quotes and line ends are escaped. */
 #define RELEASE_MAX (2 * (MANIFEST_MAX + TUF_TARGETS_MAX))
+/* Metadata files as JSON strings, all together. */
+#define UPLOAD_MAX (4 * TUF_TARGETS_MAX)
 
 #define CHANNEL "/api/v1/channels/{}"
 
@@ -33,6 +35,9 @@ const struct route routes[] = {
 
     {"POST", "/api/v1/blobs/missing", ROLE_RELEASER, MISSING_MAX,    0, h_blobs_missing, "which of these blobs are not here"},
     {"PUT",  "/api/v1/blobs/{}",      ROLE_RELEASER, BLOB_BYTES_MAX, 0, h_blob_put,      "upload a blob"},
+
+    {"GET",  "/api/v1/repository",          ROLE_VIEWER,   0,          0,           h_repository,      "versions, keys and expiry of all roles"},
+    {"POST", "/api/v1/repository/metadata", ROLE_RELEASER, UPLOAD_MAX, ROUTE_ASYNC, h_repository_post, "metadata signed offline, without a release"},
 
     {"GET",  "/api/v1/overview",  ROLE_VIEWER,   0,           0,           h_overview,         "all channels and the fleet"},
     {"GET",  CHANNEL "/releases", ROLE_VIEWER,   0,           0,           h_releases,         "what was published"},

@@ -15,8 +15,13 @@ static int load_or_begin(struct server *s, struct repo *r, struct repo_image **r
     struct store_batch *b;
     int e = repo_load(s, r, ret, err);
 
-    if (e < 0 || *ret)
-        return e < 0 ? e : repo_check_signers(r, *ret, err);
+    if (e < 0)
+        return e;
+    if (*ret) {
+        repo_find_keys(*ret, NULL, s->config.online_dir,
+                       NULL); /* repo_check_keys says what lacks */
+        return 0;
+    }
     b = store_batch_new();
     e = repo_bootstrap(s, r, b, ret, err);
     if (e < 0) {
@@ -40,7 +45,7 @@ int repo_open(struct server *s, struct repo **ret, struct err *err)
     pthread_rwlock_init(&r->lock, NULL);
     e = blobs_open(dir, s->config.blob_cache_bytes, &r->blobs, err);
     if (e == 0)
-        e = repo_open_signers(r, s->config.online_dir, err);
+        e = repo_open_permit(s->config.online_dir, &r->permit, err);
     if (e == 0)
         e = load_or_begin(s, r, &r->current, err);
     if (e < 0) {
@@ -58,14 +63,18 @@ void repo_free(struct repo *r)
     image_unref(r->next);
     image_unref(r->current);
     blobs_free(r->blobs);
-    for (int i = 0; i < REPO_N_ONLINE; i++)
-        signer_free(r->signers[i]);
     signer_free(r->permit);
-    for (size_t i = 0; i < r->n_channels; i++)
-        free(r->channels[i]);
-    free(r->channels);
     pthread_rwlock_destroy(&r->lock);
     free(r);
+}
+
+int repo_check_keys(struct server *s, struct err *err)
+{
+    _cleanup_(image_unref_p)
+    struct repo_image *i = repo_image(s->repo);
+    int r = repo_find_keys(i, i, s->config.online_dir, err);
+
+    return err_context(err, r, "repository");
 }
 
 int repo_reload(struct server *s, struct err *err)
@@ -78,6 +87,11 @@ int repo_reload(struct server *s, struct err *err)
         e = err_set(err, ERR_NOT_FOUND, "the store has no repository any more");
     if (e < 0)
         return e;
+    e = repo_find_keys(fresh, r->current, s->config.online_dir, err);
+    if (e < 0) {
+        image_unref(fresh);
+        return e;
+    }
     pthread_rwlock_wrlock(&r->lock);
     staged = take_ptr(r->next);
     old = r->current;
@@ -145,20 +159,6 @@ const char *repo_root_id(const struct repo *r)
     return r->root_id;
 }
 
-size_t repo_channels(const struct repo *r, const char *const **ret_names)
-{
-    *ret_names = (const char *const *)r->channels;
-    return r->n_channels;
-}
-
-int repo_channel_index(const struct repo *r, const char *channel)
-{
-    for (size_t i = 0; i < r->n_channels; i++)
-        if (strcmp(r->channels[i], channel) == 0)
-            return (int)i;
-    return -1;
-}
-
 const struct signer *repo_permit_signer(const struct repo *r)
 {
     return r->permit;
@@ -211,7 +211,7 @@ int repo_finish(struct server *s, int r, struct repo_change *c, struct repo_chan
                 struct err *err)
 {
     if (r == 0)
-        r = repo_verify(s->repo, c->base, c->image, REPO_ANY_TIME, err);
+        r = repo_verify(c->base, c->image, REPO_ANY_TIME, err);
     if (r < 0) {
         repo_discard(s->repo, c);
         return r;
@@ -267,9 +267,9 @@ void repo_discard(struct repo *r, struct repo_change *c)
 
 /* --- plans and renewal ----------------------------------------------------------------------- */
 
-static int64_t present_serial(const struct repo_image *i, const char *channel)
+/* NULL: there is none. */
+static struct plan *present_plan(const struct repo_image *i, const char *channel)
 {
-    _cleanup_(plan_free_p)
     struct plan *p = NULL;
     char target[TUF_TARGET_MAX], path[REPO_PATH_MAX];
     const struct blob *b;
@@ -279,9 +279,30 @@ static int64_t present_serial(const struct repo_image *i, const char *channel)
     plan_target_path(channel, target, sizeof target);
     if (image_target(i, "rollout", i->version[REPO_ROLLOUT], target, path, NULL) < 0 ||
         !(b = image_get(i, path)))
-        return 0;
+        return NULL;
     data = blob_data(b, &len);
-    return plan_parse(data, len, &p, NULL) == 0 ? p->serial : 0;
+    return plan_parse(data, len, &p, NULL) == 0 ? p : NULL;
+}
+
+static int64_t present_serial(const struct repo_image *i, const char *channel)
+{
+    _cleanup_(plan_free_p)
+    struct plan *p = present_plan(i, channel);
+
+    return p ? p->serial : 0;
+}
+
+bool repo_plan_names_permit(struct repo *r, const char *channel)
+{
+    _cleanup_(image_unref_p)
+    struct repo_image *i = repo_image(r);
+    _cleanup_(plan_free_p)
+    struct plan *p = present_plan(i, channel);
+
+    for (size_t n = 0; p && n < p->permit_keys.n_keys; n++)
+        if (key_same(p->permit_keys.keys[n], signer_key(r->permit)))
+            return true;
+    return false;
 }
 
 int repo_stage_plan(struct server *s, struct plan *plan, struct store_batch *b,
@@ -290,13 +311,14 @@ int repo_stage_plan(struct server *s, struct plan *plan, struct store_batch *b,
     const struct plan *one = plan;
     struct repo_change *c;
     struct repo_work w;
-    int r;
+    int r = repo_begin(s, b, &c, &w, err);
 
-    if (repo_channel_index(s->repo, plan->channel) < 0)
-        return err_set(err, ERR_NOT_FOUND, "there is no channel '%s'", plan->channel);
-    r = repo_begin(s, b, &c, &w, err);
     if (r < 0)
         return r;
+    if (!image_channel(w.image, plan->channel)) {
+        repo_discard(s->repo, c);
+        return err_set(err, ERR_NOT_FOUND, "there is no channel '%s'", plan->channel);
+    }
     plan->serial = present_serial(w.image, plan->channel) + 1;
     r = repo_sign_rollout(&w, &one, 1, err);
     if (r == 0)

@@ -31,7 +31,9 @@ void image_unref(struct repo_image *i)
     }
     free(i->files);
     free(i->releases);
-    free(i->content);
+    free(i->channels);
+    for (int n = 0; n < REPO_N_ONLINE; n++)
+        online_key_unref(i->keys[n]);
     free(i);
 }
 
@@ -59,12 +61,16 @@ struct repo_image *image_copy(const struct repo_image *i)
     c->number = i->number + 1;
     c->root = i->root;
     c->targets = i->targets;
+    c->root_life = i->root_life;
+    c->targets_life = i->targets_life;
     memcpy(c->version, i->version, sizeof c->version);
     memcpy(c->expires_s, i->expires_s, sizeof c->expires_s);
     c->releases = copy_array(i->releases, i->n_releases, sizeof *c->releases);
     c->n_releases = i->n_releases;
-    c->content = copy_array(i->content, i->n_content, sizeof *c->content);
-    c->n_content = i->n_content;
+    c->channels = copy_array(i->channels, i->n_channels, sizeof *c->channels);
+    c->n_channels = i->n_channels;
+    for (int n = 0; n < REPO_N_ONLINE; n++)
+        c->keys[n] = online_key_ref(i->keys[n]);
     c->files = malloc((i->n_files + 1) * sizeof *c->files);
     for (size_t n = 0; c->files && n < i->n_files; n++) {
         char *path = strdup(i->files[n].path);
@@ -74,7 +80,7 @@ struct repo_image *image_copy(const struct repo_image *i)
         c->files[c->n_files++] =
             (struct repo_file){path, blob_ref(i->files[n].blob), i->files[n].version};
     }
-    if (c->releases && c->content && c->files && c->n_files == i->n_files)
+    if (c->releases && c->channels && c->files && c->n_files == i->n_files)
         return c;
     image_unref(c);
     return NULL;
@@ -210,6 +216,20 @@ const struct repo_listing *image_release(const struct repo_image *i, const char 
             strcmp(i->releases[n].version, version) == 0)
             return &i->releases[n];
     return NULL;
+}
+
+struct repo_life *image_life(struct repo_image *i, const char *role)
+{
+    struct repo_channel *c;
+
+    if (strcmp(role, "root") == 0)
+        return &i->root_life;
+    if (strcmp(role, "targets") == 0)
+        return &i->targets_life;
+    if (strncmp(role, CONTENT_PREFIX, sizeof CONTENT_PREFIX - 1) != 0)
+        return NULL;
+    c = image_channel(i, role + sizeof CONTENT_PREFIX - 1);
+    return c ? &c->life : NULL;
 }
 
 /* --- pruning --------------------------------------------------------------------------------- */

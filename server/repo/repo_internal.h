@@ -1,12 +1,18 @@
 /*
  * repo_internal: what the repository's files share.
  *
- *   repo.c          life: loading, first start, publishing, what readers ask
- *   repo_image.c    one whole state of the repository, in memory
- *   repo_sign.c     signing plan, rollout, snapshot and timestamp
- *   repo_verify.c   would a client take it?
- *   repo_release.c  taking in a release
- *   blobs.c         content-addressed files, cached
+ *   repo.c            life: loading, publishing, what readers ask
+ *   repo_image.c      one whole state of the repository, in memory
+ *   repo_channels.c   its channels, as targets delegates them
+ *   repo_load.c       it, out of the store
+ *   repo_bootstrap.c  the first start, and newer files at every start
+ *   repo_keys.c       the server's own keys
+ *   repo_sign.c       signing plan, rollout, snapshot and timestamp
+ *   repo_verify.c     would a client take it?
+ *   repo_content.c    is content metadata what may be published next?
+ *   repo_release.c    taking in a release
+ *   repo_intake.c     taking in roots, targets and content metadata without a release
+ *   blobs.c           content-addressed files, cached
  *
  * An image never changes once it is published: readers hold a file's bytes by reference. A change
  * is staged on a copy of the newest staged image, so that changes staged one after the other before
@@ -27,6 +33,7 @@
 #include "store/store.h"
 #include "tuf/metadata.h"
 
+#define REPO_SINCE    "repository.since/" /* settings: when a role's present version came */
 #define REPO_PATH_MAX (TUF_TARGET_MAX + 96)
 /* Superseded snapshots, rollout metadata and plans that are still served: a client that began its
  * refresh before a change finishes on the old ones. */
@@ -55,6 +62,22 @@ enum repo_online {
         REPO_N_ONLINE
 };
 
+/* Of metadata that was signed offline. */
+struct repo_life {
+    int64_t expires_s;
+    int64_t since_s; /* when this version was taken in; 0: not known */
+};
+
+/* Once known a channel stays: no client takes a snapshot that drops a role. */
+struct repo_channel {
+    char name[CHANNEL_NAME_MAX];
+    int64_t content; /* version of its content metadata; 0: none yet */
+    struct repo_life life;
+    bool gone; /* targets delegates it no longer */
+};
+
+struct online_key;
+
 struct repo_image {
     atomic_int refs;
     int64_t number;          /* grows with each change */
@@ -62,11 +85,13 @@ struct repo_image {
     size_t n_files;
     struct repo_listing *releases; /* in the order of publication */
     size_t n_releases;
-    int64_t root, targets;          /* versions */
+    int64_t root, targets; /* versions */
+    struct repo_life root_life, targets_life;
     int64_t version[REPO_N_ONLINE]; /* 0: none yet */
     int64_t expires_s[REPO_N_ONLINE];
-    int64_t *content; /* version of each channel's content metadata, as in repo.channels; 0: none */
-    size_t n_content;
+    struct online_key *keys[REPO_N_ONLINE]; /* that root and targets name; NULL: not looked for */
+    struct repo_channel *channels;
+    size_t n_channels;
 };
 
 struct repo {
@@ -74,11 +99,8 @@ struct repo {
     struct repo_image *current;
     struct repo_image *next; /* newest staged one; NULL: none */
     struct blobs *blobs;
-    struct signer *signers[REPO_N_ONLINE];
     struct signer *permit;
     char root_id[65];
-    char **channels;
-    size_t n_channels;
 };
 
 struct repo_change {
@@ -122,16 +144,42 @@ int image_target(const struct repo_image *i, const char *role, int64_t version, 
                  char ret_path[REPO_PATH_MAX], struct err *err);
 /* Drop what is superseded by more than REPO_KEEP versions. */
 void image_prune(struct repo_image *i);
+/* The life of root, targets or a content role; NULL: another role. */
+struct repo_life *image_life(struct repo_image *i, const char *role);
+
+/* --- repo_channels.c ------------------------------------------------------------------------- */
+
+#define CONTENT_PREFIX "content-"
+
+/* One that targets delegates; NULL: there is none. */
+struct repo_channel *image_channel(const struct repo_image *i, const char *name);
+/* The channels are those that targets delegates content of; the others are gone. */
+int image_set_channels(struct repo_image *i, const struct metadata *targets, struct err *err);
+/* What a snapshot lists of content, of channels that are gone, too. */
+int image_set_content(struct repo_image *i, const struct metadata *snapshot, struct err *err);
+
+/* --- repo_keys.c ----------------------------------------------------------------------------- */
+
+/* A private key that images share; counted references. */
+struct online_key *online_key_ref(struct online_key *k); /* NULL stays NULL */
+void online_key_unref(struct online_key *k);
+const struct signer *online_key_signer(const struct online_key *k);
+
+int repo_open_permit(const char *dir, struct signer **ret, struct err *err);
+/* The private keys of the online roles that the image's root and targets name: those of `have`
+ * (NULL: none) that still fit, otherwise whichever of <role>.pem and <role>-*.pem in dir does.
+ * ERR_UNTRUSTED where there is none. */
+int repo_find_keys(struct repo_image *i, const struct repo_image *have, const char *dir,
+                   struct err *err);
 
 /* --- repo_sign.c ----------------------------------------------------------------------------- */
 
 const char *repo_online_name(enum repo_online role);
-int repo_open_signers(struct repo *r, const char *dir, struct err *err);
-/* Are they the keys that root and targets name? */
-int repo_check_signers(const struct repo *r, const struct repo_image *i, struct err *err);
 /* Bytes into the image and into the batch. */
 int repo_put(const struct repo_work *w, const char *path, const void *data, size_t len,
              int64_t version, struct err *err);
+/* The present metadata of an offline role, just taken in, lives from now on. */
+void repo_begin_life(const struct repo_work *w, const char *role, int64_t expires_s);
 /* Each in turn: rollout metadata over the present plans, these channels' replaced by new ones;
  * snapshot; timestamp. */
 int repo_sign_rollout(const struct repo_work *w, const struct plan *const *plans, size_t n,
@@ -148,18 +196,60 @@ int repo_empty_plan(const struct server *s, const struct repo *r, const char *ch
  * a halt, a recall and fresh timestamps must come out all the same, for the clients that can still
  * take them. */
 #define REPO_ANY_TIME INT64_C(0)
-/* Take the image as a client would that has `base` (NULL: the first root only): refresh, find and
- * read each channel's plan and newest release. */
-int repo_verify(const struct repo *r, const struct repo_image *base, const struct repo_image *i,
-                int64_t now_s, struct err *err);
+/* Take the image as a client would that has `base` (NULL: the first root only, or one as far back
+ * as a client can follow): refresh, find and read each channel's plan and newest release. */
+int repo_verify(const struct repo_image *base, const struct repo_image *i, int64_t now_s,
+                struct err *err);
 
 /* --- repo_load.c ----------------------------------------------------------------------------- */
 
-/* What the store has. *ret NULL: nothing yet. Sets the repository's channels and id. */
+/* What the store has. *ret NULL: nothing yet. Sets the repository's id; keys are not looked for. */
 int repo_load(struct server *s, struct repo *r, struct repo_image **ret, struct err *err);
+int repo_set_id(struct repo *r, const struct repo_image *i, struct err *err);
+
+/* --- repo_bootstrap.c ------------------------------------------------------------------------ */
+
 /* First start: from bootstrap_dir, verified. Rows go into the batch. */
 int repo_bootstrap(struct server *s, struct repo *r, struct store_batch *b, struct repo_image **ret,
                    struct err *err);
+
+/* --- repo_content.c -------------------------------------------------------------------------- */
+
+/* Content metadata of a channel that is to be published. */
+struct content {
+    struct server *server;
+    const struct repo_image *image; /* root and targets in force, and what was published so far */
+    const struct repo_channel *channel;
+    char role[TUF_ROLE_NAME_MAX];
+    char release[TUF_TARGET_MAX];    /* target of a release that comes along; "": none */
+    struct metadata *next, *present; /* present: NULL where there is none yet */
+};
+
+/* ERR_NOT_FOUND where there is no such channel. The checks then are, each in turn: signed by the
+ * channel's keys and, with all above it, not expired; above the present version; lists nothing but
+ * what was published; drops nothing that is needed. */
+int content_init(struct content *c, struct server *s, const struct repo_image *i,
+                 const char *channel, const char *text, size_t len, struct err *err);
+void content_release(struct content *c);
+int content_check_signed(const struct content *c, struct err *err);
+int content_check_expiry(const struct content *c, struct err *err);
+int content_check_version(const struct content *c, struct err *err);
+int content_check_listed(const struct content *c, struct err *err);
+int content_check_dropped(const struct content *c, struct err *err);
+/* Published metadata under targets that changed: still signed, still allowed to list what it lists?
+ */
+int content_check_present(struct server *s, const struct repo_image *i,
+                          const struct repo_channel *channel, struct err *err);
+/* Into the image and the batch, as the channel's present one. */
+int content_put(const struct repo_work *w, const struct content *c, const char *text, size_t len,
+                struct err *err);
+
+/* --- repo_intake.c --------------------------------------------------------------------------- */
+
+/* Everything of an intake but its audit row: checked, put into the image and signed above. *ret_new
+ * says whether anything was. base: what was there before. */
+int repo_take_in(const struct repo_work *w, const struct repo_image *base,
+                 struct repo_upload *files, size_t n, bool *ret_new, struct err *err);
 
 /* --- repo.c ---------------------------------------------------------------------------------- */
 
@@ -171,11 +261,8 @@ int repo_begin(struct server *s, struct store_batch *b, struct repo_change **ret
  * refuse it, c is discarded. */
 int repo_finish(struct server *s, int r, struct repo_change *c, struct repo_change **ret,
                 struct err *err);
-/* Index of a channel, -1: there is none. */
-int repo_channel_index(const struct repo *r, const char *channel);
-/* The newest staged image, referenced. */
-struct repo_image *repo_staged_image(struct repo *r);
-/* The published image, referenced. */
+/* The published image; the newest staged one. Referenced. */
 struct repo_image *repo_image(struct repo *r);
+struct repo_image *repo_staged_image(struct repo *r);
 
 #endif

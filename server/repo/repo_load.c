@@ -1,53 +1,11 @@
-/* repo_load: the repository as the store has it, or, on the first start, as the bootstrap files
- * begin it. */
+/* repo_load: the repository as the store has it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit.h"
-#include "base/file.h"
-#include "base/hex.h"
 #include "repo/repo_internal.h"
 
-#define MAX_CHANNELS   64
-#define CONTENT_PREFIX "content-"
-
-/* --- channels -------------------------------------------------------------------------------- */
-
-static int add_channel(struct repo *r, const char *name, struct err *err)
-{
-    char **p = realloc(r->channels, (r->n_channels + 1) * sizeof *p);
-    int e = channel_name_check(name, err);
-
-    if (p)
-        r->channels = p;
-    if (e < 0)
-        return e;
-    if (r->n_channels == MAX_CHANNELS)
-        return err_set(err, ERR_TOO_LARGE, "targets delegates more than %d channels", MAX_CHANNELS);
-    if (!p || !(p[r->n_channels] = strdup(name)))
-        return err_set(err, ERR_NOMEM, "out of memory");
-    r->n_channels++;
-    return 0;
-}
-
-/* The channels are those that targets delegates content of. */
-static int set_channels(struct repo *r, const struct metadata *targets, struct err *err)
-{
-    const char *role;
-    int e = 0;
-
-    if (r->n_channels) /* targets does not change while the process runs */
-        return 0;
-    for (size_t i = 0; e == 0 && (role = metadata_delegation(targets, i)); i++)
-        if (strncmp(role, CONTENT_PREFIX, sizeof CONTENT_PREFIX - 1) == 0)
-            e = add_channel(r, role + sizeof CONTENT_PREFIX - 1, err);
-    if (e == 0 && r->n_channels == 0)
-        e = err_set(err, ERR_INVALID, "targets delegates no channel");
-    return e;
-}
-
-static int set_root_id(struct repo *r, const struct repo_image *i, struct err *err)
+int repo_set_id(struct repo *r, const struct repo_image *i, struct err *err)
 {
     const struct blob *b = image_get(i, "metadata/1.root.json");
 
@@ -55,14 +13,6 @@ static int set_root_id(struct repo *r, const struct repo_image *i, struct err *e
         return err_set(err, ERR_NOT_FOUND, "the repository has no 'metadata/1.root.json'");
     snprintf(r->root_id, sizeof r->root_id, "%s", blob_sha256(b));
     return 0;
-}
-
-static int size_content(struct repo_image *i, size_t n, struct err *err)
-{
-    free(i->content);
-    i->content = calloc(n, sizeof *i->content);
-    i->n_content = i->content ? n : 0;
-    return i->content ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 }
 
 /* --- from the store -------------------------------------------------------------------------- */
@@ -100,32 +50,18 @@ static int load_online(struct repo_image *i, enum repo_online role, int64_t vers
     return r;
 }
 
-static int load_content(const struct repo *r, struct repo_image *i, const struct metadata *snapshot,
-                        struct err *err)
-{
-    int e = size_content(i, r->n_channels, err);
-
-    for (size_t n = 0; e == 0 && n < r->n_channels; n++) {
-        char role[TUF_ROLE_NAME_MAX];
-        struct meta_ref ref;
-
-        e = content_role_name(r->channels[n], role, sizeof role);
-        if (e == 0 && metadata_ref(snapshot, role, &ref, NULL) == 0)
-            i->content[n] = ref.version;
-    }
-    return e;
-}
-
 /* Present plans count as of the present version (image_prune). */
-static int refresh_plans(const struct repo *r, struct repo_image *i, struct err *err)
+static int refresh_plans(struct repo_image *i, struct err *err)
 {
     int e = 0;
 
-    for (size_t n = 0; e == 0 && n < r->n_channels; n++) {
+    for (size_t n = 0; e == 0 && n < i->n_channels; n++) {
         char target[TUF_TARGET_MAX], path[REPO_PATH_MAX];
         struct blob *b;
 
-        plan_target_path(r->channels[n], target, sizeof target);
+        if (i->channels[n].gone)
+            continue;
+        plan_target_path(i->channels[n].name, target, sizeof target);
         e = image_target(i, "rollout", i->version[REPO_ROLLOUT], target, path, err);
         b = e == 0 ? image_get(i, path) : NULL;
         if (e == 0)
@@ -135,8 +71,49 @@ static int refresh_plans(const struct repo *r, struct repo_image *i, struct err 
     return e;
 }
 
+/* When the present versions of offline roles expire. */
+static int load_lives(struct repo_image *i, const struct metadata *targets, struct err *err)
+{
+    _cleanup_(metadata_free_p)
+    struct metadata *root = NULL;
+    int r = image_metadata(i, "root", i->root, TUF_ROOT, &root, err);
+
+    if (r < 0)
+        return r;
+    i->root_life.expires_s = root->expires_s;
+    i->targets_life.expires_s = targets->expires_s;
+    for (size_t n = 0; r == 0 && n < i->n_channels; n++) {
+        struct repo_channel *c = &i->channels[n];
+        _cleanup_(metadata_free_p)
+        struct metadata *m = NULL;
+        char role[TUF_ROLE_NAME_MAX];
+
+        if (c->gone || c->content == 0)
+            continue;
+        content_role_name(c->name, role, sizeof role);
+        r = image_metadata(i, role, c->content, TUF_TARGETS, &m, err);
+        if (r == 0)
+            c->life.expires_s = m->expires_s;
+    }
+    return r;
+}
+
+/* Since when: for warnings only, so what cannot be read is as good as not there. */
+static int load_since(void *ctx, const struct row_setting *row, struct err *err)
+{
+    static const char prefix[] = REPO_SINCE;
+    struct repo_life *life = strncmp(row->key, prefix, sizeof prefix - 1) == 0
+                                 ? image_life(ctx, row->key + sizeof prefix - 1)
+                                 : NULL;
+
+    (void)err;
+    if (life)
+        life->since_s = strtoll(row->value, NULL, 10);
+    return 0;
+}
+
 /* Everything follows from timestamp.json. */
-static int find_present(struct repo *r, struct repo_image *i, struct err *err)
+static int find_present(struct repo_image *i, struct err *err)
 {
     _cleanup_(metadata_free_p)
     struct metadata *timestamp = NULL;
@@ -158,14 +135,16 @@ static int find_present(struct repo *r, struct repo_image *i, struct err *err)
     if (e == 0)
         e = image_metadata(i, "targets", i->targets = ref.version, TUF_TARGETS, &targets, err);
     if (e == 0)
-        e = set_channels(r, targets, err);
+        e = image_set_channels(i, targets, err);
     if (e == 0)
         e = metadata_ref(snapshot, "rollout", &ref, err);
     if (e == 0)
         e = load_online(i, REPO_ROLLOUT, ref.version, TUF_TARGETS, &rollout, err);
     if (e == 0)
-        e = load_content(r, i, snapshot, err);
-    return e < 0 ? e : refresh_plans(r, i, err);
+        e = image_set_content(i, snapshot, err);
+    if (e == 0)
+        e = load_lives(i, targets, err);
+    return e < 0 ? e : refresh_plans(i, err);
 }
 
 static void find_root(struct repo_image *i)
@@ -182,6 +161,7 @@ static void find_root(struct repo_image *i)
 int repo_load(struct server *s, struct repo *r, struct repo_image **ret, struct err *err)
 {
     static const struct store_visitor v = {.metadata = load_file, .release = load_release};
+    static const struct store_visitor lives = {.setting = load_since};
     _cleanup_(image_unref_p)
     struct repo_image *i = image_new();
     int e = i ? store_load(s->store, &v, i, err) : err_set(err, ERR_NOMEM, "out of memory");
@@ -193,120 +173,14 @@ int repo_load(struct server *s, struct repo *r, struct repo_image **ret, struct 
         return 0;
     }
     find_root(i);
-    e = set_root_id(r, i, err);
+    e = repo_set_id(r, i, err);
     if (e == 0)
-        e = find_present(r, i, err);
+        e = find_present(i, err);
+    if (e == 0)
+        e = store_load(s->store, &lives, i, err);
     if (e < 0)
         return err_context(err, e, "load the repository");
     image_prune(i);
-    *ret = take_ptr(i);
-    return 0;
-}
-
-/* --- first start ----------------------------------------------------------------------------- */
-
-static int read_bootstrap(const struct repo_work *w, const char *role, enum tuf_type type,
-                          size_t max, struct metadata **ret, struct err *err)
-{
-    char name[64], path[REPO_PATH_MAX];
-    _cleanup_(free_p)
-    char *from = NULL;
-    struct buf text;
-    int r;
-
-    snprintf(name, sizeof name, "1.%s.json", role);
-    image_metadata_path(role, 1, path);
-    from = path_join(w->server->config.bootstrap_dir, name);
-    if (!from)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    buf_init(&text, max);
-    r = file_read(from, &text, err);
-    if (r == -ERR_NOT_FOUND)
-        err_remedy(err, "make a site with 'firebreak init' and set bootstrap_dir to its folder");
-    if (r == 0)
-        r = metadata_parse(text.data, text.len, type, from, ret, err);
-    if (r == 0 && (*ret)->version != 1)
-        r = err_set(err, ERR_INVALID, "'%s' is version %lld, not 1", from,
-                    (long long)(*ret)->version);
-    if (r == 0)
-        r = repo_put(w, path, text.data, text.len, 1, err);
-    buf_release(&text);
-    return r;
-}
-
-static int verify_by(const struct metadata *root, const struct metadata *m, const char *role,
-                     int64_t now_s, struct err *err)
-{
-    struct key_set set = {0};
-    int r = metadata_root_keys(root, role, &set, err);
-
-    if (r == 0)
-        r = envelope_verify(m->envelope, &set, role, err);
-    key_set_release(&set);
-    return r < 0 ? r : metadata_check_expiry(m, now_s, role, err);
-}
-
-static int first_plans(const struct repo_work *w, struct err *err)
-{
-    struct plan *plans[MAX_CHANNELS] = {0};
-    size_t n;
-    int r = 0;
-
-    for (n = 0; r == 0 && n < w->repo->n_channels; n++)
-        r = repo_empty_plan(w->server, w->repo, w->repo->channels[n], &plans[n], err);
-    if (r == 0)
-        r = repo_sign_rollout(w, (const struct plan *const *)plans, n, err);
-    while (n > 0)
-        plan_free(plans[--n]);
-    return r;
-}
-
-static int offline_part(const struct repo_work *w, struct err *err)
-{
-    int64_t now_s = clock_wall_ms(w->server->clock) / 1000;
-    _cleanup_(metadata_free_p)
-    struct metadata *root = NULL;
-    _cleanup_(metadata_free_p)
-    struct metadata *targets = NULL;
-    int r = read_bootstrap(w, "root", TUF_ROOT, TUF_ROOT_MAX, &root, err);
-
-    if (r == 0)
-        r = verify_by(root, root, "root", now_s, err);
-    if (r == 0)
-        r = read_bootstrap(w, "targets", TUF_TARGETS, TUF_TARGETS_MAX, &targets, err);
-    if (r == 0)
-        r = verify_by(root, targets, "targets", now_s, err);
-    if (r == 0)
-        r = set_channels(w->repo, targets, err);
-    if (r < 0)
-        return r;
-    w->image->root = w->image->targets = 1;
-    r = set_root_id(w->repo, w->image, err);
-    return r < 0 ? r : size_content(w->image, w->repo->n_channels, err);
-}
-
-int repo_bootstrap(struct server *s, struct repo *r, struct store_batch *b, struct repo_image **ret,
-                   struct err *err)
-{
-    _cleanup_(image_unref_p)
-    struct repo_image *i = image_new();
-    const struct repo_work w = {s, r, i, b};
-    int e = i ? offline_part(&w, err) : err_set(err, ERR_NOMEM, "out of memory");
-
-    if (e == 0)
-        e = repo_check_signers(r, i, err);
-    if (e == 0)
-        e = first_plans(&w, err);
-    if (e == 0)
-        e = repo_sign_snapshot(&w, err);
-    if (e == 0)
-        e = repo_sign_timestamp(&w, err);
-    if (e == 0)
-        e = repo_verify(r, NULL, i, clock_wall_ms(s->clock) / 1000, err);
-    if (e == 0)
-        e = audit_add(s, b, "server", "repository.create", r->root_id, NULL);
-    if (e < 0)
-        return err_context(err, e, "first start");
     *ret = take_ptr(i);
     return 0;
 }

@@ -22,73 +22,6 @@ const char *repo_online_name(enum repo_online role)
     return online[role].name;
 }
 
-/* --- keys ------------------------------------------------------------------------------------ */
-
-static int open_signer(const char *dir, const char *name, struct signer **ret, struct err *err)
-{
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/%s.pem", dir, name);
-
-    if (n < 0 || (size_t)n >= sizeof path)
-        return err_set(err, ERR_INVALID, "online_dir is too long");
-    return err_context(err, signer_open(path, NULL, ret, err), "online key '%s'", name);
-}
-
-int repo_open_signers(struct repo *r, const char *dir, struct err *err)
-{
-    int e = open_signer(dir, "permit", &r->permit, err);
-
-    for (int i = 0; e == 0 && i < REPO_N_ONLINE; i++)
-        e = open_signer(dir, online[i].name, &r->signers[i], err);
-    return e;
-}
-
-static bool set_has(const struct key_set *set, const struct key *k)
-{
-    for (size_t i = 0; i < set->n_keys; i++)
-        if (key_same(set->keys[i], k))
-            return true;
-    return false;
-}
-
-static int check_signer(const struct repo *r, enum repo_online role, const struct metadata *root,
-                        const struct metadata *targets, struct err *err)
-{
-    const char *name = online[role].name;
-    struct key_set set = {0};
-    int e = role == REPO_ROLLOUT ? metadata_delegated_keys(targets, name, &set, err)
-                                 : metadata_root_keys(root, name, &set, err);
-
-    if (e < 0)
-        return e;
-    if (!set_has(&set, signer_key(r->signers[role]))) {
-        e = err_set(err, ERR_UNTRUSTED,
-                    "the key in online_dir is not the one that %s names for '%s'",
-                    role == REPO_ROLLOUT ? "targets" : "root", name);
-        err_remedy(err, "use the key made with this repository, or have the offline keys name it");
-    } else if (set.threshold != 1) {
-        e = err_set(err, ERR_UNTRUSTED, "role '%s' wants %d signatures, the server has one key",
-                    name, set.threshold);
-    }
-    key_set_release(&set);
-    return e;
-}
-
-int repo_check_signers(const struct repo *r, const struct repo_image *i, struct err *err)
-{
-    _cleanup_(metadata_free_p)
-    struct metadata *root = NULL;
-    _cleanup_(metadata_free_p)
-    struct metadata *targets = NULL;
-    int e = image_metadata(i, "root", i->root, TUF_ROOT, &root, err);
-
-    if (e == 0)
-        e = image_metadata(i, "targets", i->targets, TUF_TARGETS, &targets, err);
-    for (int n = 0; e == 0 && n < REPO_N_ONLINE; n++)
-        e = check_signer(r, (enum repo_online)n, root, targets, err);
-    return e;
-}
-
 /* --- signing --------------------------------------------------------------------------------- */
 
 int repo_put(const struct repo_work *w, const char *path, const void *data, size_t len,
@@ -105,6 +38,18 @@ int repo_put(const struct repo_work *w, const char *path, const void *data, size
     return r;
 }
 
+void repo_begin_life(const struct repo_work *w, const char *role, int64_t expires_s)
+{
+    int64_t now_s = clock_wall_ms(w->server->clock) / 1000;
+    char key[TUF_ROLE_NAME_MAX + 32], value[32];
+    const struct row_setting row = {key, value};
+
+    *image_life(w->image, role) = (struct repo_life){expires_s, now_s};
+    snprintf(key, sizeof key, REPO_SINCE "%s", role);
+    snprintf(value, sizeof value, "%lld", (long long)now_s);
+    store_put_setting(w->batch, &row);
+}
+
 static int64_t expiry(const struct server *s, enum repo_online role)
 {
     int64_t life_ms =
@@ -118,11 +63,15 @@ static int sign(const struct repo_work *w, enum repo_online role, json_t *body, 
                 struct err *err)
 {
     json_auto_t *envelope = envelope_new(body);
+    const struct online_key *key = w->image->keys[role];
     int64_t version = w->image->version[role] + 1;
     char path[REPO_PATH_MAX];
     struct buf text;
-    int r = envelope ? envelope_sign(envelope, w->repo->signers[role], err)
-                     : err_set(err, ERR_NOMEM, "out of memory");
+    int r = envelope ? 0 : err_set(err, ERR_NOMEM, "out of memory");
+
+    if (r == 0)
+        r = key ? envelope_sign(envelope, online_key_signer(key), err)
+                : err_set(err, ERR_UNTRUSTED, "there is no key for it in online_dir");
 
     buf_init(&text, online[role].max);
     if (r == 0)
@@ -202,10 +151,12 @@ int repo_sign_rollout(const struct repo_work *w, const struct plan *const *plans
     json_auto_t *body = metadata_new_targets(w->image->version[REPO_ROLLOUT] + 1, expires_s);
     int r = body ? 0 : err_set(err, ERR_NOMEM, "out of memory");
 
-    for (size_t i = 0; r == 0 && i < w->repo->n_channels; i++) {
-        const struct plan *plan = plan_of(plans, n, w->repo->channels[i]);
+    for (size_t i = 0; r == 0 && i < w->image->n_channels; i++) {
+        const struct repo_channel *c = &w->image->channels[i];
+        const struct plan *plan = plan_of(plans, n, c->name);
 
-        r = plan ? put_plan(w, plan, body, err) : keep_plan(w, w->repo->channels[i], body, err);
+        if (!c->gone)
+            r = plan ? put_plan(w, plan, body, err) : keep_plan(w, c->name, body, err);
     }
     return r < 0 ? r : sign(w, REPO_ROLLOUT, body, expires_s, err);
 }
@@ -264,14 +215,14 @@ int repo_sign_snapshot(const struct repo_work *w, struct err *err)
 
     if (r == 0)
         r = refer(w, body, "rollout", i->version[REPO_ROLLOUT], err);
-    for (size_t n = 0; r == 0 && n < i->n_content; n++) {
+    for (size_t n = 0; r == 0 && n < i->n_channels; n++) {
         char role[TUF_ROLE_NAME_MAX];
 
-        if (i->content[n] == 0)
+        if (i->channels[n].content == 0)
             continue;
-        r = content_role_name(w->repo->channels[n], role, sizeof role);
+        r = content_role_name(i->channels[n].name, role, sizeof role);
         if (r == 0)
-            r = refer(w, body, role, i->content[n], err);
+            r = refer(w, body, role, i->channels[n].content, err);
     }
     return r < 0 ? r : sign(w, REPO_SNAPSHOT, body, expires_s, err);
 }

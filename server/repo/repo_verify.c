@@ -7,6 +7,8 @@
 #include "tuf/client.h"
 #include "tuf/store_memory.h"
 
+#define ROTATIONS_MAX 256 /* of the root in one refresh */
+
 /* --- what the client has --------------------------------------------------------------------- */
 
 static int trust(const struct tuf_store *t, const struct repo_image *i, const char *role,
@@ -27,8 +29,7 @@ static int trust(const struct tuf_store *t, const struct repo_image *i, const ch
 }
 
 /* All that a client has that took the image `i`. */
-static int trust_all(const struct tuf_store *t, const struct repo *r, const struct repo_image *i,
-                     struct err *err)
+static int trust_all(const struct tuf_store *t, const struct repo_image *i, struct err *err)
 {
     int e = trust(t, i, "root", i->root, err);
 
@@ -40,12 +41,12 @@ static int trust_all(const struct tuf_store *t, const struct repo *r, const stru
         e = trust(t, i, "targets", i->targets, err);
     if (e == 0)
         e = trust(t, i, "rollout", i->version[REPO_ROLLOUT], err);
-    for (size_t n = 0; e == 0 && n < i->n_content; n++) {
+    for (size_t n = 0; e == 0 && n < i->n_channels; n++) {
         char role[TUF_ROLE_NAME_MAX];
 
-        content_role_name(r->channels[n], role, sizeof role);
-        if (i->content[n])
-            e = trust(t, i, role, i->content[n], err);
+        content_role_name(i->channels[n].name, role, sizeof role);
+        if (i->channels[n].content && !i->channels[n].gone)
+            e = trust(t, i, role, i->channels[n].content, err);
     }
     return e;
 }
@@ -92,14 +93,22 @@ static int read_plan(struct tuf_client *c, int64_t now_s, const char *channel, s
     return err_context(err, r, "'%s'", path);
 }
 
-static const struct repo_listing *newest(const struct repo_image *i, const char *channel)
+/* The newest release of a channel that its content metadata lists; NULL: none. */
+static const struct repo_listing *newest(const struct repo_image *i, const char *channel,
+                                         const struct metadata *content)
 {
     const struct repo_listing *found = NULL;
 
-    for (size_t n = 0; n < i->n_releases; n++)
-        if (strcmp(i->releases[n].channel, channel) == 0 &&
-            (!found || i->releases[n].sequence > found->sequence))
-            found = &i->releases[n];
+    for (size_t n = 0; n < i->n_releases; n++) {
+        const struct repo_listing *l = &i->releases[n];
+        char path[TUF_TARGET_MAX];
+        struct tuf_target t;
+
+        if (strcmp(l->channel, channel) == 0 && (!found || l->sequence > found->sequence) &&
+            manifest_target_path(l->channel, l->version, path, sizeof path) == 0 &&
+            metadata_target(content, path, &t, NULL) == 0)
+            found = l;
+    }
     return found;
 }
 
@@ -120,23 +129,40 @@ static int read_release(struct tuf_client *c, int64_t now_s, const struct repo_l
     return err_context(err, r, "'%s'", path);
 }
 
-static int take(const struct repo *r, struct tuf_client *c, const struct repo_image *i,
-                int64_t now_s, struct err *err)
+static int read_content(struct tuf_client *c, const struct repo_image *i, int64_t now_s,
+                        const struct repo_channel *channel, struct err *err)
 {
-    int e = tuf_client_refresh(c, now_s, err);
+    const struct metadata *content = NULL;
+    const struct repo_listing *l;
+    char role[TUF_ROLE_NAME_MAX];
+    int r;
 
-    for (size_t n = 0; e == 0 && n < r->n_channels; n++) {
-        const struct repo_listing *l = newest(i, r->channels[n]);
-
-        e = read_plan(c, now_s, r->channels[n], err);
-        if (e == 0 && l && i->content[n])
-            e = read_release(c, now_s, l, err);
-    }
-    return e;
+    if (channel->content == 0)
+        return 0;
+    content_role_name(channel->name, role, sizeof role);
+    r = tuf_client_delegated(c, now_s, role, &content, err);
+    if (r < 0)
+        return err_context(err, r, "'%s'", role);
+    l = newest(i, channel->name, content);
+    return l ? read_release(c, now_s, l, err) : 0;
 }
 
-int repo_verify(const struct repo *r, const struct repo_image *base, const struct repo_image *i,
-                int64_t now_s, struct err *err)
+static int take(struct tuf_client *c, const struct repo_image *i, int64_t now_s, struct err *err)
+{
+    int r = tuf_client_refresh(c, now_s, err);
+
+    for (size_t n = 0; r == 0 && n < i->n_channels; n++) {
+        if (i->channels[n].gone)
+            continue;
+        r = read_plan(c, now_s, i->channels[n].name, err);
+        if (r == 0)
+            r = read_content(c, i, now_s, &i->channels[n], err);
+    }
+    return r;
+}
+
+int repo_verify(const struct repo_image *base, const struct repo_image *i, int64_t now_s,
+                struct err *err)
 {
     _cleanup_(tuf_memory_free_p)
     struct tuf_memory *memory = tuf_memory_new(NULL);
@@ -144,18 +170,15 @@ int repo_verify(const struct repo *r, const struct repo_image *base, const struc
     struct tuf_client *c = NULL;
     const struct tuf_store store = tuf_memory_store(memory);
     const struct tuf_fetch from = {fetch, (void *)(uintptr_t)i};
-    int e;
+    int64_t first = i->root > ROTATIONS_MAX ? i->root - ROTATIONS_MAX : 1;
+    int r;
 
     if (!memory)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (base) {
-        e = trust_all(&store, r, base, err);
-    } else {
-        e = trust(&store, i, "root", 1, err);
-    }
-    if (e == 0)
-        e = tuf_client_new(&store, &from, &c, err);
-    if (e == 0)
-        e = take(r, c, i, now_s, err);
-    return err_context(err, e, "clients would refuse this");
+    r = base ? trust_all(&store, base, err) : trust(&store, i, "root", first, err);
+    if (r == 0)
+        r = tuf_client_new(&store, &from, &c, err);
+    if (r == 0)
+        r = take(c, i, now_s, err);
+    return err_context(err, r, "clients would refuse this");
 }

@@ -72,6 +72,7 @@ struct release_ref {
 
 struct channel {
     char name[CHANNEL_NAME_MAX];
+    bool gone;             /* targets delegates it no longer: it rests, its rows stay */
     struct flight *flight; /* the latest; NULL: none yet */
     struct release_ref baseline, baseline_before;
     struct recall *recalls;
@@ -91,7 +92,9 @@ struct rollouts {
     int64_t last_id;
 };
 
+/* One that targets delegates; any that ever was. NULL: there is none. */
 struct channel *rollouts_channel(const struct rollouts *r, const char *name);
+struct channel *rollouts_any_channel(const struct rollouts *r, const char *name);
 
 void flight_free(struct flight *f);
 static inline bool flight_is_open(const struct flight *f)

@@ -5,16 +5,72 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "repo/repo.h"
 #include "rollouts/rollouts_internal.h"
 
-struct channel *rollouts_channel(const struct rollouts *r, const char *name)
+struct channel *rollouts_any_channel(const struct rollouts *r, const char *name)
 {
     for (int i = 0; i < r->n_channels; i++)
         if (strcmp(r->channels[i].name, name) == 0)
             return &r->channels[i];
     return NULL;
+}
+
+struct channel *rollouts_channel(const struct rollouts *r, const char *name)
+{
+    struct channel *ch = rollouts_any_channel(r, name);
+
+    return ch && !ch->gone ? ch : NULL;
+}
+
+static struct channel *add_channel(struct rollouts *r, const char *name)
+{
+    struct channel *p = realloc(r->channels, (size_t)(r->n_channels + 1) * sizeof *p);
+
+    if (!p)
+        return NULL;
+    r->channels = p;
+    p = &p[r->n_channels++];
+    *p = (struct channel){0};
+    snprintf(p->name, sizeof p->name, "%s", name);
+    return p;
+}
+
+int rollouts_know_channels(struct server *s, struct rollouts *r, struct err *err)
+{
+    _cleanup_(free_p)
+    struct repo_channel_name *names = calloc(REPO_CHANNELS_EVER, sizeof *names);
+    size_t n = names ? repo_channels(s->repo, names) : 0;
+
+    if (!names)
+        return err_set(err, ERR_NOMEM, "no memory for channels");
+    for (size_t i = 0; i < n; i++) {
+        struct channel *ch = rollouts_any_channel(r, names[i].name);
+
+        if (!ch)
+            ch = add_channel(r, names[i].name);
+        if (!ch)
+            return err_set(err, ERR_NOMEM, "no memory for channels");
+        if (ch->gone && !names[i].gone)
+            free(take_ptr(ch->plan_text)); /* nothing is published of it: to be signed anew */
+        ch->gone = names[i].gone;
+    }
+    return 0;
+}
+
+int rollouts_follow(struct server *s, struct err *err)
+{
+    return rollouts_know_channels(s, s->rollouts, err);
+}
+
+bool rollouts_is_running(const struct server *s, const char *channel)
+{
+    const struct channel *ch = rollouts_channel(s->rollouts, channel);
+
+    return ch && ch->flight &&
+           (ch->flight->state == ROLLOUT_RUNNING || ch->flight->state == ROLLOUT_PAUSED);
 }
 
 void rollouts_free(struct rollouts *r)

@@ -37,6 +37,14 @@ struct store_batch;
 int rollouts_obey_revocations(struct server *s, const char *by, struct store_batch *b,
                               struct repo_change **change, struct err *err);
 
+/* True while one is running or paused on the channel. */
+bool rollouts_is_running(const struct server *s, const char *channel);
+
+/* The repository was staged anew, and with it the list of channels: those that are new begin
+ * without a rollout, those that are gone rest with all they know. Before the commit; where that
+ * fails everything is read again. */
+int rollouts_follow(struct server *s, struct err *err);
+
 /* --- what people do; each is audited, commits, and publishes before it returns ---------------- */
 
 struct act {

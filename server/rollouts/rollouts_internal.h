@@ -5,6 +5,9 @@
 #include "rollouts/flight.h"
 #include "rollouts/rollouts.h"
 
+/* The channels of the repository, as they are staged: added, marked as gone or back. */
+int rollouts_know_channels(struct server *s, struct rollouts *r, struct err *err);
+
 void put_flight(struct store_batch *b, const struct flight *f);
 /* "<noun>/<of>": small singletons. */
 void put_setting(struct store_batch *b, const char *noun, const char *of, const json_t *value);

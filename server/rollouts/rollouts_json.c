@@ -258,6 +258,7 @@ json_t *rollouts_overview(struct server *s)
     json_t *channels = json_array();
 
     for (int i = 0; i < s->rollouts->n_channels; i++)
-        json_array_append_new(channels, channel_to_json(s, &s->rollouts->channels[i]));
+        if (!s->rollouts->channels[i].gone)
+            json_array_append_new(channels, channel_to_json(s, &s->rollouts->channels[i]));
     return json_pack("{s:o, s:o}", "channels", channels, "devices", devices_to_json(s));
 }

@@ -101,7 +101,7 @@ static int on_setting(void *ctx, const struct row_setting *row, struct err *err)
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         size_t n = strlen(settings[i].noun);
         struct channel *ch = strncmp(row->key, settings[i].noun, n) == 0
-                                 ? rollouts_channel(l->r, row->key + n)
+                                 ? rollouts_any_channel(l->r, row->key + n)
                                  : NULL;
         json_auto_t *o = NULL;
         int r = ch ? parse(row->value, &o, err) : 0;
@@ -117,7 +117,7 @@ static int on_setting(void *ctx, const struct row_setting *row, struct err *err)
 static int on_recall(void *ctx, const struct row_recall *row, struct err *err)
 {
     struct loading *l = ctx;
-    struct channel *ch = rollouts_channel(l->r, row->channel);
+    struct channel *ch = rollouts_any_channel(l->r, row->channel);
     json_auto_t *names = NULL;
     struct recall *p, *r;
 
@@ -141,7 +141,7 @@ static int on_recall(void *ctx, const struct row_recall *row, struct err *err)
 static int on_approval(void *ctx, const struct row_approval *row, struct err *err)
 {
     struct loading *l = ctx;
-    struct channel *ch = rollouts_channel(l->r, row->channel);
+    struct channel *ch = rollouts_any_channel(l->r, row->channel);
 
     (void)err;
     if (ch && row->open && strcmp(row->action, "promote") == 0) {
@@ -198,7 +198,7 @@ static void flight_from_row(struct flight *f, const struct row_rollout *row)
 static int on_rollout(void *ctx, const struct row_rollout *row, struct err *err)
 {
     struct loading *l = ctx;
-    struct channel *ch = rollouts_channel(l->r, row->channel);
+    struct channel *ch = rollouts_any_channel(l->r, row->channel);
     struct flight *f;
 
     if (row->id > l->r->last_id)
@@ -236,7 +236,7 @@ static int flight_complete(struct server *s, struct flight *f, struct err *err)
 static int on_release(void *ctx, const struct row_release *row, struct err *err)
 {
     struct loading *l = ctx;
-    struct channel *ch = rollouts_channel(l->r, row->channel);
+    struct channel *ch = rollouts_any_channel(l->r, row->channel);
 
     (void)err;
     if (ch && ch->flight && strcmp(ch->flight->digest, row->digest) == 0)
@@ -323,7 +323,7 @@ static int64_t clock_of_tick(const struct flight *f, int64_t tick)
 static int on_exposure(void *ctx, const struct row_exposure *row, struct err *err)
 {
     struct loading *l = ctx;
-    struct channel *ch = rollouts_channel(l->r, row->channel);
+    struct channel *ch = rollouts_any_channel(l->r, row->channel);
     const struct device *d = fleet_find(l->server->fleet, row->device);
     struct flight *f = ch ? ch->flight : NULL;
     enum arm_state state;
@@ -365,7 +365,7 @@ static void spend_crash(const struct rollouts *r, const struct device *d, int64_
 static int on_event(void *ctx, const struct row_event *row, struct err *err)
 {
     struct loading *l = ctx;
-    struct channel *ch = rollouts_channel(l->r, row->channel ? row->channel : "");
+    struct channel *ch = rollouts_any_channel(l->r, row->channel ? row->channel : "");
     const struct device *d = fleet_find(l->server->fleet, row->device);
     enum event_kind kind;
 
@@ -437,19 +437,6 @@ static void fill_allowance(struct flight *f)
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
-static int open_channels(struct server *s, struct rollouts *r, struct err *err)
-{
-    const char *const *names;
-    size_t n = repo_channels(s->repo, &names);
-
-    r->channels = calloc(n + 1, sizeof *r->channels);
-    if (!r->channels)
-        return err_set(err, ERR_NOMEM, "no memory for channels");
-    for (size_t i = 0; i < n; i++)
-        copy(r->channels[r->n_channels++].name, CHANNEL_NAME_MAX, names[i]);
-    return 0;
-}
-
 /* The oldest first, as they were made: a plan that has no room for all leaves those out. */
 static int by_age(const void *a, const void *b)
 {
@@ -515,7 +502,8 @@ int rollouts_open(struct server *s, struct rollouts **ret, struct err *err)
 {
     struct rollouts *r = calloc(1, sizeof *r);
     struct loading l = {.server = s, .r = r};
-    int rc = r ? open_channels(s, r, err) : err_set(err, ERR_NOMEM, "no memory for rollouts");
+    int rc =
+        r ? rollouts_know_channels(s, r, err) : err_set(err, ERR_NOMEM, "no memory for rollouts");
 
     if (rc == 0)
         rc = load_rows(s, &l, err);

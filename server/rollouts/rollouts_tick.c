@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "controller.h"
 #include "metrics.h"
+#include "repo/repo.h"
 #include "rollouts/rollouts_internal.h"
 
 #define NEXT_MAX_MS   1000
@@ -261,8 +262,8 @@ static int64_t tick_channel(struct server *s, struct channel *ch)
 }
 
 /* After a start what is published may say something else than what holds now: another permit key,
- * another interval, a revocation. Nobody would take a permit of a key that the plan does not name.
- */
+ * another interval, a revocation. A permit of another key than the plan names would be refused, so
+ * whoever has the old plan waits for the new one. */
 static void tell_anew(struct server *s, struct channel *ch)
 {
     struct store_batch *b = store_batch_new();
@@ -273,7 +274,7 @@ static void tell_anew(struct server *s, struct channel *ch)
         return;
     /* Also what came in with the bootstrap files, or is not in a backup. */
     if (obey_revocations(s, ch, "server", b, &revoked, &err) == 0) {
-        commit_channel(s, ch, revoked, b, &err);
+        commit_channel(s, ch, revoked || !repo_plan_names_permit(s->repo, ch->name), b, &err);
         return;
     }
     store_batch_free(b);
@@ -289,6 +290,8 @@ int64_t rollouts_tick(struct server *s)
         struct channel *ch = &s->rollouts->channels[i];
         int64_t ms;
 
+        if (ch->gone)
+            continue;
         if (!ch->plan_text)
             tell_anew(s, ch);
         if (atomic_load(&s->degraded))
