@@ -288,29 +288,40 @@ int key_from_json(const json_t *o, struct key **ret, struct err *err)
     return key_from_json_as(o, NULL, ret, err);
 }
 
+/* Through its DER form, so that a public key never carries the private half along, nor an engine.
+ */
+static EVP_PKEY *public_half(EVP_PKEY *pkey)
+{
+    _cleanup_(openssl_free_p)
+    unsigned char *der = NULL;
+    int len = i2d_PUBKEY(pkey, &der);
+    const unsigned char *p = der;
+
+    return len > 0 ? d2i_PUBKEY(NULL, &p, len) : NULL;
+}
+
 int key_from_pkey(EVP_PKEY *pkey, struct key **ret, struct err *err)
 {
+    _cleanup_(EVP_PKEY_free_p)
+    EVP_PKEY *half = public_half(pkey);
     char text[PUBLIC_TEXT_MAX];
+    int r;
 
+    ERR_clear_error();
+    if (!half)
+        return err_set(err, ERR_INVALID, "the key has no public half");
     for (size_t i = 0; i < N_KINDS; i++) {
-        EVP_PKEY *public_half;
-        int r;
-
-        if (!kind_is_of(&kinds[i], pkey))
+        if (!kind_is_of(&kinds[i], half))
             continue;
-        r = check_sound(&kinds[i], pkey, err);
+        r = check_sound(&kinds[i], half, err);
         if (r < 0)
             return r;
-        /* through its text, so that a public key never carries the private half along */
-        public_half = kinds[i].encode(pkey, text) == 0 ? kinds[i].decode(text) : NULL;
-        ERR_clear_error();
-        if (!public_half)
+        if (kinds[i].encode(half, text) < 0)
             return err_set(err, ERR_INTERNAL, "cannot encode the public half of the key");
-        return key_make(&kinds[i], public_half, text, NULL, ret, err);
+        return key_make(&kinds[i], take_ptr(half), text, NULL, ret, err);
     }
     return err_set(err, ERR_INVALID,
-                   "keys of this kind are not supported: use ed25519, P-256, "
-                   "P-384 or RSA");
+                   "keys of this kind are not supported: use ed25519, P-256, P-384 or RSA");
 }
 
 json_t *key_to_json(const struct key *k)

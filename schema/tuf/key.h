@@ -53,10 +53,12 @@ int key_verify(const struct key *k, const void *data, size_t len, const char *si
 /* True if both are the same public key, whatever their ids. */
 int key_same(const struct key *a, const struct key *b);
 
-/* A private key that signs. Kinds by reference: a path to a PKCS#8 PEM file (encrypted or not),
- * "cmd:PATH" (a program that gets the bytes on standard input and prints the signature in hex;
- * asked with the argument "public" for its TUF key object), "pkcs11:URI" (through OpenSSL's
- * provider or engine). passphrase may be NULL. */
+/* A private key that signs. Kinds by reference (docs/keys.md):
+ *   FILE         PKCS#8 PEM of mode 0600, encrypted with the passphrase or not
+ *   cmd:PATH     a program: called with the argument "public" it prints its TUF key object;
+ * without, it gets the bytes on standard input and prints the signature in hex pkcs11:URI   a
+ * token's key by RFC 7512, through OpenSSL's engine "pkcs11"; the passphrase is the PIN. ECDSA and
+ * RSA only. passphrase may be NULL. Commands and tokens run in a child with a deadline. */
 struct signer;
 int signer_open(const char *ref, const char *passphrase, struct signer **ret, struct err *err);
 void signer_free(struct signer *s);
@@ -70,5 +72,11 @@ int signer_sign(const struct signer *s, const void *data, size_t len, char ret_h
  * NULL. */
 int key_generate(const char *type, const char *path, const char *passphrase, struct key **ret_pub,
                  struct err *err);
+
+/* Seal the private key in path with another passphrase: the file is replaced atomically and
+ * durably, then the old content is overwritten. Either passphrase may be NULL: none. *ret_pub may
+ * be NULL. */
+int key_change_passphrase(const char *path, const char *old_passphrase, const char *new_passphrase,
+                          struct key **ret_pub, struct err *err);
 
 #endif

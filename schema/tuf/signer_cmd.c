@@ -1,20 +1,21 @@
-/* signer_cmd: see signer_cmd.h. */
-#include "tuf/signer_cmd.h"
+/* signer_cmd: signer commands, see key.h and signer_child.h; their protocol is in docs/keys.md. */
+#include "tuf/signer_child.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "tuf/signer_internal.h"
+
+#define OUTPUT_MAX 4096 /* of "public" */
 
 extern char **environ;
 
@@ -42,7 +43,7 @@ static int start(const char *path, const char *arg, int in, int out, pid_t *ret)
     char *argv[] = {(char *)path, (char *)arg, NULL};
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t attr;
-    sigset_t none;
+    sigset_t none, normal;
     int e;
 
     if ((e = posix_spawn_file_actions_init(&fa)))
@@ -52,79 +53,19 @@ static int start(const char *path, const char *arg, int in, int out, pid_t *ret)
         return e;
     }
     sigemptyset(&none);
+    sigemptyset(&normal);
+    sigaddset(&normal, SIGPIPE);
     if (!(e = posix_spawn_file_actions_adddup2(&fa, in, STDIN_FILENO)) &&
         !(e = posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO)) &&
         !(e = posix_spawnattr_setpgroup(&attr, 0)) &&
         !(e = posix_spawnattr_setsigmask(&attr, &none)) &&
-        !(e = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK)))
+        !(e = posix_spawnattr_setsigdefault(&attr, &normal)) &&
+        !(e = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                                  POSIX_SPAWN_SETSIGDEF)))
         e = posix_spawn(ret, path, &fa, &attr, argv, environ);
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&fa);
     return e;
-}
-
-/* Wait until fd is readable. 0, or -ERR_TIMEOUT. */
-static int wait_readable(int fd, int64_t until_ms, const char *path, struct err *err)
-{
-    for (;;) {
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        int64_t left = until_ms - clock_awake_ms(clock_system());
-        int n = left > 0 ? poll(&p, 1, (int)left) : 0;
-
-        if (n > 0)
-            return 0;
-        if (n == 0)
-            return err_set(err, ERR_TIMEOUT, "signer command '%s' did not finish in time", path);
-        if (errno != EINTR)
-            return err_errno(err, errno, "poll");
-    }
-}
-
-static int read_output(int fd, int64_t until_ms, const char *path, struct buf *ret, struct err *err)
-{
-    char chunk[1024];
-    ssize_t n;
-    int r;
-
-    for (;;) {
-        r = wait_readable(fd, until_ms, path, err);
-        if (r < 0)
-            return r;
-        n = read(fd, chunk, sizeof chunk);
-        if (n == 0)
-            return 0;
-        if (n < 0 && errno != EINTR)
-            return err_errno(err, errno, "read from signer command '%s'", path);
-        if (n > 0 && buf_add(ret, chunk, (size_t)n) < 0)
-            return err_set(err, ERR_TOO_LARGE, "signer command '%s' printed more than %zu bytes",
-                           path, ret->cap);
-    }
-}
-
-/* The child is reaped in every case; unless it ended by itself its whole group is killed first. */
-static int finish(pid_t pid, int64_t until_ms, const char *path, int r, struct err *err)
-{
-    _cleanup_(close_p)
-    int pidfd = pidfd_open(pid, 0);
-    int status = 0;
-
-    if (r == 0 && pidfd < 0)
-        r = err_errno(err, errno, "watch signer command '%s'", path);
-    if (r == 0)
-        r = wait_readable(pidfd, until_ms, path, err);
-    if (r < 0)
-        kill(-pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (r < 0)
-        return r;
-    if (WIFSIGNALED(status))
-        return err_set(err, ERR_REFUSED, "signer command '%s' was killed by signal %d", path,
-                       WTERMSIG(status));
-    if (WEXITSTATUS(status) != 0)
-        return err_set(err, ERR_REFUSED, "signer command '%s' failed with status %d", path,
-                       WEXITSTATUS(status));
-    return 0;
 }
 
 int signer_cmd_run(const char *path, const char *arg, const void *data, size_t len,
@@ -135,6 +76,7 @@ int signer_cmd_run(const char *path, const char *arg, const void *data, size_t l
     int in = -1;
     _cleanup_(close_p)
     int out = -1;
+    char what[256];
     int fds[2], e, r;
     pid_t pid;
 
@@ -148,6 +90,58 @@ int signer_cmd_run(const char *path, const char *arg, const void *data, size_t l
     close(fds[1]);
     if (e)
         return err_errno(err, e, "run signer command '%s'", path);
-    r = read_output(out, until_ms, path, ret, err);
-    return finish(pid, until_ms, path, r, err);
+    snprintf(what, sizeof what, "signer command '%.200s'", path);
+    return signer_child_collect(pid, out, until_ms, what, ret, err);
 }
+
+static int open_command(const char *path, const char *passphrase, struct signer *s, struct err *err)
+{
+    struct buf out;
+    int r;
+
+    (void)passphrase; /* the program has its own way to its key */
+    s->where = strdup(path);
+    if (!s->where)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    buf_init(&out, OUTPUT_MAX);
+    r = signer_cmd_run(path, "public", "", 0, SIGNER_DEADLINE_MS, &out, err);
+    if (r == 0)
+        r = signer_parse_key(&out, &s->key, err);
+    buf_release(&out);
+    return err_context(err, r, "public key of signer '%s'", path);
+}
+
+/* One line of hexadecimal digits, and nothing else. */
+static int take_signature(const char *path, const struct buf *out, char ret_hex[KEY_SIG_MAX + 1],
+                          struct err *err)
+{
+    size_t n = strspn(out->data, "0123456789abcdefABCDEF");
+    size_t rest = n + strspn(out->data + n, "\r\n");
+
+    if (n == 0 || rest != out->len || n % 2) {
+        err_set(err, ERR_INVALID, "signer command '%s' printed no signature in hexadecimal", path);
+        return err_remedy(err, "print one line of hexadecimal digits, not base64 or bytes");
+    }
+    if (n > KEY_SIG_MAX)
+        return err_set(err, ERR_TOO_LARGE, "signer command '%s' printed too much", path);
+    for (size_t i = 0; i < n; i++)
+        ret_hex[i] = (char)tolower((unsigned char)out->data[i]);
+    ret_hex[n] = '\0';
+    return 0;
+}
+
+static int sign_with_command(const struct signer *s, const void *data, size_t len,
+                             char ret_hex[KEY_SIG_MAX + 1], struct err *err)
+{
+    struct buf out;
+    int r;
+
+    buf_init(&out, KEY_SIG_MAX + 2); /* room for a line end */
+    r = signer_cmd_run(s->where, NULL, data, len, SIGNER_DEADLINE_MS, &out, err);
+    if (r == 0)
+        r = take_signature(s->where, &out, ret_hex, err);
+    buf_release(&out);
+    return r;
+}
+
+const struct signer_kind signer_kind_cmd = {"cmd:", open_command, sign_with_command};

@@ -23,6 +23,25 @@ static const struct cli_opt init_opts[] = {
     {0},
 };
 
+static const struct cli_opt key_new_opts[] = {
+    {"type", "T", KEY_TYPES " (ed25519)", false, false},
+    {"passphrase-file", "F", "file with the passphrase that seals it", false, false},
+    {"no-passphrase", NULL, "leave it unsealed, as a server's own keys must be", false, false},
+    {0},
+};
+
+static const struct cli_opt key_show_opts[] = {
+    {"passphrase-file", "F", "file with the key's passphrase or the token's PIN", false, false},
+    {"o", "PUB.json", "write the public half to this new file", false, false},
+    {0},
+};
+
+static const struct cli_opt key_passphrase_opts[] = {
+    {"passphrase-file", "F", "file with the passphrase so far, if it has one", false, false},
+    {"new-passphrase-file", "F", "file with the new one", true, false},
+    {0},
+};
+
 static const struct cli_opt build_opts[] = {
     {"channel", "C", "channel that it is for", true, false},
     {"version", "V", "its version", true, false},
@@ -47,9 +66,9 @@ static const struct cli_opt build_opts[] = {
 };
 
 static const struct cli_opt sign_opts[] = {
-    {"key", "REF", "PEM file, or cmd:PATH of a program that signs, with an HSM or a token", true,
-     false},
-    {"passphrase-file", "F", "file with the key's passphrase", false, false},
+    {"key", "REF", "PEM file, pkcs11:URI of a token's key, or cmd:PATH of a program that signs",
+     true, false},
+    {"passphrase-file", "F", "file with the key's passphrase or the token's PIN", false, false},
     {0},
 };
 
@@ -116,6 +135,12 @@ static const struct cli_opt audit_opts[] = {
 
 static const struct cli_verb verbs[] = {
     {"init", "DIR", "make a new site: keys, configuration, first operators", init_opts, init_run},
+    {"key new", "FILE", "make a key pair; the public half goes to FILE.pub.json", key_new_opts,
+     key_new_run},
+    {"key show", "REF", "id and public half of a key: file, public file, pkcs11:URI or cmd:PATH",
+     key_show_opts, key_show_run},
+    {"key passphrase", "FILE", "seal a key file with another passphrase", key_passphrase_opts,
+     key_passphrase_run},
     {"release build", "SRC", "make a release directory from a source tree", build_opts,
      release_build_run},
     {"release sign", "DIR", "add one signature", sign_opts, release_sign_run},

@@ -7,6 +7,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/jsonx.h"
+
+#define PUBLIC_KEY_MAX 16384
 
 int ref_channel(const char *text, char ret[CHANNEL_NAME_MAX], struct err *err)
 {
@@ -53,6 +56,51 @@ int ref_passphrase(const struct cli *cli, char ret[PASSPHRASE_MAX], bool *ret_gi
 void ref_wipe(char secret[PASSPHRASE_MAX])
 {
     explicit_bzero(secret, PASSPHRASE_MAX);
+}
+
+int ref_public_key(const char *path, struct key **ret, struct err *err)
+{
+    _cleanup_(buf_release)
+    struct buf text;
+    json_auto_t *o = NULL;
+    int r;
+
+    buf_init(&text, PUBLIC_KEY_MAX);
+    r = file_read(path, &text, err);
+    if (r == 0)
+        r = jsonx_parse(text.data, text.len, PUBLIC_KEY_MAX, &o, err);
+    if (r == 0)
+        r = key_from_json(o, ret, err);
+    return err_context(err, r, "public key '%s'", path);
+}
+
+/* A key object begins with a brace, a PEM never does. */
+static bool is_object_file(const char *path)
+{
+    _cleanup_(buf_release)
+    struct buf text;
+    bool is;
+
+    buf_init(&text, PUBLIC_KEY_MAX);
+    is = file_read(path, &text, NULL) == 0 && text.data[strspn(text.data, " \t\r\n")] == '{';
+    explicit_bzero(text.data, text.len); /* it may be a private one */
+    return is;
+}
+
+int ref_key(const char *ref, const char *passphrase, struct key **ret, struct err *err)
+{
+    _cleanup_(signer_free_p)
+    struct signer *signer = NULL;
+    json_auto_t *o = NULL;
+    int r;
+
+    if (is_object_file(ref))
+        return ref_public_key(ref, ret, err);
+    r = signer_open(ref, passphrase, &signer, err);
+    if (r < 0)
+        return r;
+    o = key_to_json(signer_key(signer));
+    return o ? key_from_json(o, ret, err) : err_set(err, ERR_NOMEM, "out of memory");
 }
 
 int ref_empty_dir(const char *path, struct err *err)

@@ -6,6 +6,7 @@
 
 #include "base/cli.h"
 #include "manifest.h"
+#include "tuf/key.h"
 
 #define PASSPHRASE_MAX 1024 /* with the NUL */
 
@@ -25,6 +26,12 @@ int ref_channel(const char *text, char ret[CHANNEL_NAME_MAX], struct err *err);
 int ref_passphrase(const struct cli *cli, char ret[PASSPHRASE_MAX], bool *ret_given,
                    struct err *err);
 void ref_wipe(char secret[PASSPHRASE_MAX]);
+
+/* A public half from a file with a TUF key object (`key show -o`): what people hand over. */
+int ref_public_key(const char *path, struct key **ret, struct err *err);
+
+/* The public half of whatever REF names: such a file, or all that signer_open takes. */
+int ref_key(const char *ref, const char *passphrase, struct key **ret, struct err *err);
 
 /* 0 where path is absent or an empty directory, ERR_EXISTS otherwise: nothing is ever overwritten.
  */

@@ -9,6 +9,10 @@
 
 int init_run(struct cli *cli, struct err *err);
 
+int key_new_run(struct cli *cli, struct err *err);
+int key_show_run(struct cli *cli, struct err *err);
+int key_passphrase_run(struct cli *cli, struct err *err);
+
 int release_build_run(struct cli *cli, struct err *err);
 int release_sign_run(struct cli *cli, struct err *err);
 int release_publish_run(struct cli *cli, struct err *err);

@@ -47,11 +47,8 @@ def canonical_id(keytype, scheme, public):
 
 
 def string(text):
-    if not text:
-        return '""'
-    lines = text.splitlines(keepends=True) if "\n" in text else [
-        text[i:i + 80] for i in range(0, len(text), 80)]
-    return "\n     ".join(json.dumps(line) for line in lines)
+    chunks = [text[i:i + 88] for i in range(0, len(text), 88)] or [""]
+    return "\n     ".join(json.dumps(chunk) for chunk in chunks)
 
 
 def good(what, keytype, scheme, public, sig):

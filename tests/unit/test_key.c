@@ -1,6 +1,7 @@
 /* key and signer: published vectors, files, commands, and every refusal that names its cause. */
 #include "cmocka_all.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "base/hex.h"
 #include "key_vectors.h"
 #include "tuf/key.h"
-#include "tuf/signer_cmd.h"
+#include "tuf/signer_child.h"
 
 /* RFC 8032, section 7.1, test 3. */
 #define RFC8032_PUBLIC "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025"
@@ -283,6 +284,81 @@ static void test_file_refusals(void **state)
     assert_null(s);
 }
 
+static void must_open(const char *path, const char *passphrase, const char *want_id)
+{
+    _cleanup_(signer_free_p)
+    struct signer *s = NULL;
+    struct err err = {0};
+
+    if (signer_open(path, passphrase, &s, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_string_equal(key_id(signer_key(s)), want_id);
+}
+
+static void test_change_passphrase(void **state)
+{
+    _cleanup_(free_p)
+    char *path = in_dir("changing.pem");
+    _cleanup_(free_p)
+    char *link_path = in_dir("changing-link.pem");
+    _cleanup_(key_free_p)
+    struct key *pub = NULL;
+    struct signer *s = NULL;
+    struct err err = {0};
+    struct stat st;
+    char text[4096];
+    ssize_t n;
+    int old_fd;
+
+    (void)state;
+    assert_int_equal(key_generate("ecdsa", path, "old one", &pub, &err), 0);
+    assert_int_equal(key_change_passphrase(path, "wrong", "new one", NULL, &err), -ERR_REFUSED);
+    assert_int_equal(key_change_passphrase(path, NULL, "new one", NULL, &err), -ERR_REFUSED);
+    assert_int_equal(key_change_passphrase(path, "old one", "", NULL, &err), -ERR_INVALID);
+    must_open(path, "old one", key_id(pub));
+
+    old_fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(symlink(path, link_path), 0);
+    assert_int_equal(key_change_passphrase(link_path, "old one", "new one", NULL, &err), 0);
+    assert_int_equal(lstat(link_path, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    must_open(path, "new one", key_id(pub));
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(signer_open(path, "old one", &s, &err), -ERR_REFUSED);
+
+    /* the old content is zeros now */
+    n = read(old_fd, text, sizeof text);
+    assert_true(n > 0);
+    while (n > 0)
+        assert_int_equal(text[--n], 0);
+    close(old_fd);
+
+    assert_int_equal(key_change_passphrase(path, "new one", NULL, NULL, &err), 0);
+    must_open(path, NULL, key_id(pub));
+    assert_int_equal(key_change_passphrase(path, NULL, "third", NULL, &err), 0);
+    must_open(path, "third", key_id(pub));
+}
+
+/* Another name of the file is somebody's backup: it is left as it is. */
+static void test_change_leaves_other_names(void **state)
+{
+    _cleanup_(free_p)
+    char *path = in_dir("linked.pem");
+    _cleanup_(free_p)
+    char *other = in_dir("linked-other.pem");
+    _cleanup_(key_free_p)
+    struct key *pub = NULL;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(key_generate("ed25519", path, "old one", &pub, &err), 0);
+    assert_int_equal(link(path, other), 0);
+    assert_int_equal(key_change_passphrase(path, "old one", "new one", NULL, &err), 0);
+    must_open(path, "new one", key_id(pub));
+    must_open(other, "old one", key_id(pub));
+}
+
 /* A signer program: openssl(1) is not needed, it prints what it was made with. */
 static char *write_command(const char *name, const char *on_sign)
 {
@@ -310,6 +386,12 @@ static void test_command_signer(void **state)
     _cleanup_(free_p)
     char *fails = write_command("fails", "exit 3");
     _cleanup_(free_p)
+    char *base64 = write_command("base64", "echo 'YpHWV97sJAJIJ+acOr4BowzlSKKEdDo='");
+    _cleanup_(free_p)
+    char *talks = write_command("talks", "echo " RFC8032_SIG "; echo done");
+    _cleanup_(free_p)
+    char *silent = write_command("silent", "cat >/dev/null");
+    _cleanup_(free_p)
     char *floods = write_command("floods", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxx; done");
     static const struct {
         const char *name;
@@ -317,6 +399,9 @@ static void test_command_signer(void **state)
     } rows[] = {{"good", 0},
                 {"wrong", -ERR_UNTRUSTED},
                 {"fails", -ERR_REFUSED},
+                {"base64", -ERR_INVALID},
+                {"talks", -ERR_INVALID},
+                {"silent", -ERR_INVALID},
                 {"floods", -ERR_TOO_LARGE}};
 
     (void)state;
@@ -377,6 +462,8 @@ int main(void)
         cmocka_unit_test(test_keys_never_ask_for_a_passphrase),
         cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_file_refusals),
+        cmocka_unit_test(test_change_passphrase),
+        cmocka_unit_test(test_change_leaves_other_names),
         cmocka_unit_test(test_command_signer),
         cmocka_unit_test(test_command_deadline),
     };
