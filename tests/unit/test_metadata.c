@@ -169,6 +169,52 @@ static void test_hash_prefixes(void **state)
     metadata_free(m);
 }
 
+/* Names as the specification's clients make them: prefix, '-', and digits enough for the last bin.
+ */
+static void test_succinct_bins(void **state)
+{
+    static const char *const others[] = {"bin",    "bin-",    "bin-7",  "bin-017", "bin-20",
+                                         "bin-1F", "bin-17 ", "bin_17", "Bin-17",  "bin-1g"};
+    json_auto_t *targets = metadata_new_targets(1, 1000);
+    char name[TUF_ROLE_NAME_MAX];
+    struct err err = {0};
+    struct metadata *m;
+    struct key_set set;
+
+    (void)state;
+    json_object_set_new(targets, "delegations",
+                        json_pack("{s:{s:o}, s:n, s:{s:[s], s:i, s:i, s:s}}", "keys", "a",
+                                  json_loads(KEY_A, 0, NULL), "roles", "succinct_roles", "keyids",
+                                  "a", "threshold", 1, "bit_length", 5, "name_prefix", "bin"));
+    assert_int_equal(parse_body(targets, TUF_TARGETS, &m, &err), 0);
+    assert_string_equal(metadata_bin(m, "abc", name), "bin-17"); /* ba78...: 10111 */
+    assert_null(metadata_delegation(m, 0));
+    assert_int_equal(metadata_delegated_keys(m, "bin-1f", &set, &err), 0);
+    assert_int_equal(set.n_keys, 1);
+    key_set_release(&set);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_int_equal(metadata_delegated_keys(m, others[i], &set, &err), -ERR_NOT_FOUND);
+    metadata_free(m);
+}
+
+static void test_no_bins(void **state)
+{
+    json_auto_t *targets = metadata_new_targets(1, 1000);
+    char name[TUF_ROLE_NAME_MAX];
+    struct err err = {0};
+    struct metadata *m;
+
+    (void)state;
+    assert_int_equal(parse_body(targets, TUF_TARGETS, &m, &err), 0);
+    assert_null(metadata_bin(m, "abc", name));
+    metadata_free(m);
+    json_object_set_new(targets, "delegations",
+                        json_pack("{s:{}, s:[], s:n}", "keys", "roles", "succinct_roles"));
+    assert_int_equal(parse_body(targets, TUF_TARGETS, &m, &err), 0);
+    assert_null(metadata_bin(m, "abc", name));
+    metadata_free(m);
+}
+
 static void test_refs(void **state)
 {
     json_auto_t *snapshot = metadata_new_snapshot(1, 1000);
@@ -194,6 +240,10 @@ static void test_refs(void **state)
 /* `signed` bodies that must not parse; %s is the common part. */
 #define COMMON "\"spec_version\":\"1.0.34\",\"version\":1,\"expires\":\"2030-01-01T00:00:00Z\""
 #define ROLE   "{\"keyids\":[\"a\"],\"threshold\":1}"
+
+#define BINS(text)                                                                                 \
+    "{\"_type\":\"targets\"," COMMON ",\"targets\":{},\"delegations\":{\"keys\":{},"               \
+    "\"succinct_roles\":{" text "}}}"
 
 static void test_bad_shapes(void **state)
 {
@@ -227,6 +277,15 @@ static void test_bad_shapes(void **state)
         {TUF_TARGETS, "{\"_type\":\"targets\"," COMMON ",\"targets\":{},\"delegations\":{\"keys\":"
                       "{},\"roles\":[{\"name\":\"x\",\"keyids\":[\"a\",\"a\"],\"threshold\":1,"
                       "\"paths\":[]}]}}"},
+        {TUF_TARGETS, BINS("\"keyids\":[],\"threshold\":1,\"bit_length\":0,\"name_prefix\":\"b\"")},
+        {TUF_TARGETS,
+         BINS("\"keyids\":[],\"threshold\":1,\"bit_length\":33,\"name_prefix\":\"b\"")},
+        {TUF_TARGETS, BINS("\"keyids\":[],\"threshold\":0,\"bit_length\":8,\"name_prefix\":\"b\"")},
+        {TUF_TARGETS, BINS("\"keyids\":[],\"threshold\":1,\"bit_length\":8")},
+        {TUF_TARGETS, "{\"_type\":\"targets\"," COMMON ",\"targets\":{},\"delegations\":{\"keys\":"
+                      "{}}}"},
+        {TUF_TARGETS, "{\"_type\":\"targets\"," COMMON ",\"targets\":{},\"delegations\":{\"keys\":"
+                      "{},\"roles\":[],\"succinct_roles\":{}}}"},
         {TUF_SNAPSHOT, "{\"_type\":\"snapshot\"," COMMON ",\"meta\":{}}"},
         {TUF_SNAPSHOT,
          "{\"_type\":\"snapshot\"," COMMON ",\"meta\":{\"targets.json\":{\"version\":0}}}"},
@@ -306,6 +365,8 @@ int main(void)
         cmocka_unit_test(test_given_key_ids_and_unknown_keys),
         cmocka_unit_test(test_targets_and_delegations),
         cmocka_unit_test(test_hash_prefixes),
+        cmocka_unit_test(test_succinct_bins),
+        cmocka_unit_test(test_no_bins),
         cmocka_unit_test(test_refs),
         cmocka_unit_test(test_bad_shapes),
         cmocka_unit_test(test_size_cap),

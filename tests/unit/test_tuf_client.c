@@ -87,8 +87,13 @@ static void test_changed_content_is_fetched(void **state)
 static void test_without_consistent_snapshots(void **state)
 {
     struct tuf_world *w = *state;
+    struct tuf_target t;
+    struct buf b;
 
     json_object_set_new(w->repo->root, "consistent_snapshot", json_false());
+    tuf_repo_bump(w->repo->root, 1);
+    tuf_repo_publish_root(w->repo);
+    json_object_del(w->repo->root, "consistent_snapshot"); /* left out: an old root, without */
     tuf_repo_bump(w->repo->root, 1);
     tuf_repo_publish_root(w->repo);
     json_object_set(w->repo->files, "metadata/snapshot.json",
@@ -96,8 +101,16 @@ static void test_without_consistent_snapshots(void **state)
     json_object_set(w->repo->files, "metadata/targets.json",
                     json_object_get(w->repo->files, "metadata/1.targets.json"));
     assert_int_equal(tuf_world_refresh(w), 0);
-    tuf_world_assert_requests(w,
-                              "2.root.json 3.root.json timestamp.json snapshot.json targets.json");
+    tuf_world_assert_requests(w, "2.root.json 3.root.json 4.root.json timestamp.json snapshot.json "
+                                 "targets.json");
+    json_object_set(w->repo->files, "metadata/content-crs.json",
+                    json_object_get(w->repo->files, "metadata/1.content-crs.json"));
+    assert_int_equal(tuf_client_find(w->client, NOW, TUF_REPO_TARGET, &t, &w->err), 0);
+    json_object_set_new(w->repo->files, "targets/" TUF_REPO_TARGET, json_string(TUF_REPO_CONTENT));
+    buf_init(&b, 4096);
+    assert_int_equal(tuf_client_download(w->client, &t, &b, &w->err), 0);
+    tuf_world_assert_requests(w, "content-crs.json targets/" TUF_REPO_TARGET);
+    buf_release(&b);
 }
 
 /* Without network, without space, on disk. */

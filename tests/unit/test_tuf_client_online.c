@@ -99,6 +99,59 @@ static void test_equal_timestamp_of_other_bytes_is_dropped(void **state)
     assert_int_equal(tuf_client_expires_s(w->client), NOW + DAY);
 }
 
+/* The same version cannot be fresher: nothing is asked for, and nothing expired is used. */
+static void test_equal_timestamp_over_what_expired(void **state)
+{
+    static const char *const names[] = {"snapshot", "targets"};
+    struct tuf_world *w = *state;
+    json_t *bodies[] = {w->repo->snapshot, w->repo->targets};
+
+    for (size_t i = 0; i < 2; i++) {
+        tuf_repo_expire(w->repo->root, NOW + 99 * DAY);
+        tuf_repo_expire(w->repo->timestamp, NOW + 99 * DAY);
+        tuf_repo_expire(w->repo->snapshot, NOW + 99 * DAY);
+        tuf_repo_expire(w->repo->targets, NOW + 99 * DAY);
+        tuf_repo_expire(bodies[i], NOW + DAY);
+        tuf_repo_bump(w->repo->root, 1);
+        tuf_repo_bump(w->repo->targets, 1);
+        tuf_repo_bump(w->repo->snapshot, 1);
+        tuf_repo_bump(w->repo->timestamp, 1);
+        tuf_repo_publish_root(w->repo);
+        tuf_repo_publish(w->repo);
+        assert_int_equal(tuf_world_refresh(w), 0);
+        assert_int_equal(tuf_world_refresh_at(w, NOW + DAY), -ERR_EXPIRED);
+        assert_non_null(strstr(w->err.msg, names[i]));
+        tuf_world_assert_requests(w,
+                                  i ? "4.root.json timestamp.json" : "3.root.json timestamp.json");
+    }
+}
+
+/* Numbers at the edges of what readers of JSON can carry, all correctly signed. */
+static void test_edge_versions_of_timestamp(void **state)
+{
+    static const json_int_t bad[] = {0,         -1,        (INT64_C(1) << 53) + 1,
+                                     INT64_MAX, INT64_MIN, -(INT64_C(1) << 53)};
+    struct tuf_world *w = *state;
+
+    assert_int_equal(tuf_world_refresh(w), 0);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        json_object_set_new(w->repo->timestamp, "version", json_integer(bad[i]));
+        tuf_repo_put(w->repo, "metadata/timestamp.json", w->repo->timestamp, &w->repo->timestamp_by,
+                     NULL);
+        assert_int_equal(tuf_world_refresh(w), -ERR_INVALID);
+    }
+    /* past 64 bits: no signature over it can be made here, and it is refused before that matters */
+    json_object_set_new(w->repo->files, "metadata/timestamp.json",
+                        json_string("{\"signatures\":[],\"signed\":{\"_type\":\"timestamp\","
+                                    "\"version\":18446744073709551617}}"));
+    assert_int_equal(tuf_world_refresh(w), -ERR_INVALID);
+    assert_int_equal(tuf_world_trusted(w, "timestamp.json"), 1);
+    json_object_set_new(w->repo->timestamp, "version", json_integer(INT64_C(1) << 53));
+    tuf_repo_publish(w->repo);
+    assert_int_equal(tuf_world_refresh(w), 0);
+    assert_int_equal(tuf_world_trusted(w, "timestamp.json"), INT64_C(1) << 53);
+}
+
 static void test_timestamp_by_wrong_key(void **state)
 {
     struct tuf_world *w = *state;
@@ -264,6 +317,8 @@ int main(void)
         T(test_timestamp_naming_older_snapshot),
         T(test_equal_timestamp_completes_what_is_missing),
         T(test_equal_timestamp_of_other_bytes_is_dropped),
+        T(test_equal_timestamp_over_what_expired),
+        T(test_edge_versions_of_timestamp),
         T(test_timestamp_by_wrong_key),
         T(test_duplicate_key_id_refuses),
         T(test_missing_timestamp),

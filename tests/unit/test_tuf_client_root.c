@@ -1,6 +1,7 @@
 /* tuf_client: the chain of roots, and recovery by rotation of online keys. */
 #include "cmocka_all.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "tuf_world.h"
@@ -192,6 +193,62 @@ static void test_snapshot_key_rotation(void **state)
     rotation_recovers(w, "snapshot", &w->repo->snapshot_by);
 }
 
+/* Fast-forwarded by whoever had the snapshot's key; the owner goes on from where he was with
+ * another one, and with the timestamp's key as before: only discarding both files brings the client
+ * back. */
+static void publish_recovery(struct tuf_repo *r)
+{
+    tuf_repo_bump(r->timestamp, -999);
+    tuf_repo_bump(r->snapshot, -999);
+    r->snapshot_by = (struct tuf_repo_role){1, {6}};
+    tuf_repo_set_role(r, "snapshot", &r->snapshot_by, 1);
+    tuf_repo_bump(r->root, 1);
+    tuf_repo_publish_root(r);
+    tuf_repo_publish(r);
+}
+
+/* The process dies before its n-th change of the store. True while there was one. */
+static bool recovers_from_death(struct tuf_world *w, int n)
+{
+    bool died;
+
+    tuf_repo_bump(w->repo->timestamp, 1000);
+    tuf_repo_bump(w->repo->snapshot, 1000);
+    tuf_repo_publish(w->repo);
+    assert_int_equal(tuf_world_refresh(w), 0);
+    publish_recovery(w->repo);
+    w->repo->changes_left = n;
+    died = tuf_world_refresh(w) < 0;
+    w->repo->changes_left = -1;
+    tuf_world_reopen(w);
+    if (tuf_client_root_version(w->client) == 1) { /* all as it was */
+        assert_int_equal(tuf_client_load(w->client, &w->err), 0);
+        assert_int_equal(tuf_client_snapshot_version(w->client), 1001);
+    }
+    assert_int_equal(tuf_world_refresh(w), 0);
+    assert_int_equal(tuf_world_trusted(w, "root.json"), 2);
+    assert_int_equal(tuf_world_trusted(w, "timestamp.json"), 2);
+    assert_int_equal(tuf_world_trusted(w, "snapshot.json"), 2);
+    assert_null(json_object_get(w->repo->trusted, "rotation"));
+    return died;
+}
+
+static void test_rotation_cut_short_anywhere(void **state)
+{
+    bool died = true;
+    int n;
+
+    (void)state;
+    for (n = 0; died; n++) {
+        void *w;
+
+        tuf_world_set_up(&w);
+        died = recovers_from_death(w, n);
+        tuf_world_tear_down(&w);
+    }
+    assert_true(n > 5); /* note, root, three removals, then timestamp and snapshot */
+}
+
 static void test_added_key_is_no_rotation(void **state)
 {
     struct tuf_world *w = *state;
@@ -224,6 +281,7 @@ int main(void)
         T(test_forbidden_ends_the_chain_only),
         T(test_timestamp_key_rotation),
         T(test_snapshot_key_rotation),
+        cmocka_unit_test(test_rotation_cut_short_anywhere),
         T(test_added_key_is_no_rotation),
     };
 

@@ -59,6 +59,7 @@ struct tuf_repo *tuf_repo_new(void)
 
     assert_non_null(r);
     make_signers(r);
+    r->changes_left = -1;
     r->files = json_object();
     r->trusted = json_object();
     r->requests = json_array();
@@ -126,19 +127,34 @@ static int store_get(void *ctx, const char *name, struct buf *ret, struct err *e
     return get(((struct tuf_repo *)ctx)->trusted, name, ret, err);
 }
 
+/* A process that is dead changes nothing any more. */
+static int live(struct tuf_repo *r, struct err *err)
+{
+    if (r->changes_left == 0)
+        return err_set(err, ERR_IO, "died here (injected)");
+    if (r->changes_left > 0)
+        r->changes_left--;
+    return 0;
+}
+
 static int store_put(void *ctx, const char *name, const void *data, size_t len, struct err *err)
 {
     struct tuf_repo *r = ctx;
 
     if (r->put_fails)
         return err_set(err, (enum err_code) - r->put_fails, "disk full (injected)");
+    if (live(r, err) < 0)
+        return -ERR_IO;
     return json_object_set_new(r->trusted, name, json_stringn(data, len));
 }
 
 static int store_remove(void *ctx, const char *name, struct err *err)
 {
-    (void)err;
-    json_object_del(((struct tuf_repo *)ctx)->trusted, name);
+    struct tuf_repo *r = ctx;
+
+    if (live(r, err) < 0)
+        return -ERR_IO;
+    json_object_del(r->trusted, name);
     return 0;
 }
 

@@ -32,6 +32,7 @@ struct tuf_repo {
     json_t *trusted;                                         /* name -> bytes, the client's */
     json_t *requests;                                        /* paths in order */
     int put_fails;                                           /* -ERR_...: what put answers */
+    int changes_left; /* of the store before the process dies; below 0: it does not */
 };
 
 /* Root and targets signed by 0 and 1 (threshold 2), timestamp by 2, snapshot by 3, content-crs by 4
