@@ -86,7 +86,7 @@ start_crowd() {
     wait_until 60 "the crowd is enrolled" test -e "$WORK/crowd-ready"
 }
 
-# publish VERSION [FILE CONTENT]...: build, sign twice, publish
+# publish VERSION [FILE CONTENT]...: build, sign twice, publish; $lowest: its lowest sequence, where set
 publish() {
     local version=$1 dir=$WORK/release-$1
     shift
@@ -98,7 +98,8 @@ publish() {
         shift 2
     done
     expect 0 fb release build "$dir/tree" --channel "$channel" --version "$version" --faster-pace \
-        --root "$site/endpoint/root.json" --pace "$WORK/pace.json" -o "$dir/out"
+        --root "$site/endpoint/root.json" --pace "$WORK/pace.json" -o "$dir/out" \
+        ${lowest:+--lowest-sequence "$lowest"}
     for key in 1 2; do
         expect 0 fb release sign "$dir/out" --key "$site/offline/content-$channel-$key.pem" \
             --passphrase-file "$WORK/passphrase"
