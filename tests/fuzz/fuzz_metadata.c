@@ -172,24 +172,45 @@ static void check_round_trip(const struct metadata *m)
     buf_release(&second);
 }
 
+/* What the input says it is, found without parsing; where nothing is found, any. To try all four on
+ * each input would take four times as long. */
+static enum tuf_type guess(const uint8_t *data, size_t len)
+{
+    static const char key[] = "\"_type\"";
+    const char *at = memmem(data, len, key, sizeof key - 1);
+    const char *end = (const char *)data + len;
+
+    for (enum tuf_type type = TUF_ROOT; at && type <= TUF_TARGETS; type++) {
+        size_t window = (size_t)(end - at) < 32 ? (size_t)(end - at) : 32;
+
+        if (memmem(at, window, roles[type], strlen(roles[type])))
+            return type;
+    }
+    return (enum tuf_type)(len % 4);
+}
+
+static int is_let_in(const uint8_t *data, size_t len, enum tuf_type type)
+{
+    struct metadata *m = NULL;
+    struct err err = {0};
+
+    if (!fuzz_ok(metadata_parse((const char *)data, len, type, "file", &m, &err), &err)) {
+        FUZZ_CHECK(!m);
+        return 0;
+    }
+    check_common(m);
+    ask[type](m);
+    check_round_trip(m);
+    metadata_free(m);
+    return 1;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    int n_types = 0;
+    enum tuf_type type = guess(data, len);
 
-    for (enum tuf_type type = TUF_ROOT; type <= TUF_TARGETS; type++) {
-        struct metadata *m = NULL;
-        struct err err = {0};
-
-        if (!fuzz_ok(metadata_parse((const char *)data, len, type, "file", &m, &err), &err)) {
-            FUZZ_CHECK(!m);
-            continue;
-        }
-        n_types++;
-        check_common(m);
-        ask[type](m);
-        check_round_trip(m);
-        metadata_free(m);
-    }
-    FUZZ_CHECK(n_types <= 1);
+    if (is_let_in(data, len, type))
+        for (enum tuf_type other = TUF_ROOT; other <= TUF_TARGETS; other++)
+            FUZZ_CHECK(other == type || !is_let_in(data, len, other));
     return 0;
 }
