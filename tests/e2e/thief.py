@@ -91,6 +91,17 @@ def newest(role):
     return max((int(m[1]), m[0]) for m in (re.fullmatch(rf"(\d+)\.{role}\.json", n) for n in names) if m)
 
 
+def next_version(role, present):
+    """Above what is there and what was ever signed here, though it was taken away again."""
+    try:
+        signed = json.loads(read("versions"))
+    except FileNotFoundError:
+        signed = {}
+    signed[role] = max(present, signed.get(role, 0)) + 1
+    write(json.dumps(signed).encode(), "versions")
+    return signed[role]
+
+
 def signed_of(path):
     return json.loads(read("repo", "metadata", path))["signed"]
 
@@ -107,9 +118,10 @@ def put_target(path, data):
 
 def sign_rollout(spec):
     """The plan there is, with the members given; its serial grows."""
-    version, name = newest("rollout")
-    body, keyid = signed_of(name), signed_of(newest("targets")[1])["delegations"]
-    keyid = next(r["keyids"][0] for r in keyid["roles"] if r["name"] == "rollout")
+    present, name = newest("rollout")
+    version = next_version("rollout", present)
+    body, roles = signed_of(name), signed_of(newest("targets")[1])["delegations"]["roles"]
+    keyid = next(r["keyids"][0] for r in roles if r["name"] == "rollout")
     for path, target in list(body["targets"].items()):
         folder, _, file = path.rpartition("/")
         if folder != "rollout":
@@ -119,18 +131,18 @@ def sign_rollout(spec):
         body["targets"][path] = put_target(path, json.dumps(plan).encode())
     for path, text in spec.get("targets", {}).items():
         body["targets"][path] = put_target(path, text.encode())
-    body |= {"version": version + 1, "expires": EXPIRES}
-    write(json.dumps(envelope(body, keyid, online("rollout"))).encode(), "repo", "metadata",
-          f"{version + 1}.rollout.json")
+    body |= {"version": version, "expires": EXPIRES}
+    write(json.dumps(envelope(body, keyid, online("rollout"))).encode(), "repo", "metadata", f"{version}.rollout.json")
 
 
 def sign(spec):
     """"plan": members of the plan; "targets": {path: text} for the rollout role to list, too; "files":
     {role: [file, version]} metadata to serve and list as that role's; "drop": roles that the snapshot
-    lists no more. Snapshot and timestamp follow. What was signed last is kept as a file of that version."""
+    lists no more. Snapshot and timestamp follow."""
     sign_rollout(spec)
     root = signed_of(newest("root")[1])["roles"]
-    version, name = newest("snapshot")
+    present, name = newest("snapshot")
+    version = next_version("snapshot", present)
     body = signed_of(name)
     number, file = newest("rollout")
     body["meta"]["rollout.json"] = reference(read("repo", "metadata", file), number)
@@ -141,13 +153,13 @@ def sign(spec):
         body["meta"][role + ".json"] = reference(data, number)
     for role in spec.get("drop", []):
         del body["meta"][role + ".json"]
-    body |= {"version": version + 1, "expires": EXPIRES}
+    body |= {"version": version, "expires": EXPIRES}
     data = json.dumps(envelope(body, root["snapshot"]["keyids"][0], online("snapshot"))).encode()
-    write(data, "repo", "metadata", f"{version + 1}.snapshot.json")
+    write(data, "repo", "metadata", f"{version}.snapshot.json")
     stamp = signed_of("timestamp.json")
-    stamp |= {"version": stamp["version"] + 1, "expires": EXPIRES, "meta": {"snapshot.json": reference(data, version + 1)}}
+    stamp |= {"version": next_version("timestamp", stamp["version"]), "expires": EXPIRES,
+              "meta": {"snapshot.json": reference(data, version)}}
     data = json.dumps(envelope(stamp, root["timestamp"]["keyids"][0], online("timestamp"))).encode()
-    write(data, "repo", "metadata", f"{stamp['version']}.timestamp.json")
     write(data, "repo", "metadata", "timestamp.json")
 
 

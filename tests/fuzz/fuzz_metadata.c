@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "tuf/canon.h"
+#include "tuf/client.h"
 #include "tuf/metadata.h"
 
 #define N_ASKED 16 /* most items of a list that are asked about, to stay fast */
@@ -54,6 +55,8 @@ static void ask_meta(const struct metadata *m)
         FUZZ_CHECK(fuzz_ok(metadata_ref(m, name, &ref, &err), &err));
         FUZZ_CHECK(ref.version >= 1 && ref.length >= -1);
         FUZZ_CHECK(!ref.sha256[0] || hex_is(ref.sha256, SHA256_HEX_LEN));
+        FUZZ_CHECK(!ref.sha512[0] || hex_is(ref.sha512, 2 * SHA256_HEX_LEN));
+        FUZZ_CHECK(ref.hashed || (!ref.sha256[0] && !ref.sha512[0]));
     }
 }
 
@@ -96,6 +99,23 @@ static void ask_delegations(const struct metadata *m, const char *path)
     }
 }
 
+/* Every path falls to one bin, the same each time, whose keys are known. */
+static void ask_bins(const struct metadata *m, const char *path)
+{
+    char name[TUF_ROLE_NAME_MAX] = "", again[TUF_ROLE_NAME_MAX];
+    struct err err = {0};
+    struct key_set set;
+
+    if (!metadata_bin(m, path, name)) {
+        FUZZ_CHECK(!name[0]);
+        return;
+    }
+    FUZZ_CHECK(!metadata_delegation(m, 0));
+    fuzz_same(metadata_bin(m, path, again), name);
+    FUZZ_CHECK(metadata_delegated_keys(m, name, &set, &err) == 0);
+    check_keys(0, &set, &err);
+}
+
 static void ask_targets(const struct metadata *m)
 {
     json_t *targets = json_object_get(m->body, "targets"), *o;
@@ -113,6 +133,7 @@ static void ask_targets(const struct metadata *m)
             FUZZ_CHECK(strcmp(name, roles[k]) != 0);
     }
     ask_delegations(m, "content/crs/1.0.json");
+    ask_bins(m, "content/crs/1.0.json");
     json_object_foreach (targets, path, o) {
         struct err err = {0};
         struct tuf_target t;
@@ -121,11 +142,16 @@ static void ask_targets(const struct metadata *m)
             break;
         if (fuzz_ok(metadata_target(m, path, &t, &err), &err)) {
             fuzz_same(t.path, path);
-            FUZZ_CHECK(t.length >= 0 && hex_is(t.sha256, SHA256_HEX_LEN));
+            FUZZ_CHECK(t.length >= 0);
+            /* Without a hash that we know nothing is this target, not even nothing. */
+            FUZZ_CHECK(t.sha256[0] || t.sha512[0] || tuf_target_check(&t, "", 0, &err) < 0);
+            FUZZ_CHECK(!t.sha256[0] || hex_is(t.sha256, SHA256_HEX_LEN));
+            FUZZ_CHECK(!t.sha512[0] || hex_is(t.sha512, 2 * SHA256_HEX_LEN));
         } else {
             FUZZ_CHECK(strlen(path) >= TUF_TARGET_MAX);
         }
         ask_delegations(m, path);
+        ask_bins(m, path);
     }
 }
 
