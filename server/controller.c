@@ -15,6 +15,7 @@
 #include "rollouts/rollouts.h"
 #include "store/store.h"
 
+#define EXPIRY_EVERY_MS   INT64_C(86400000)
 #define RENEWAL_EVERY_MS  1000 /* how often it is looked at; a life is at least two seconds */
 #define RECOVERY_EVERY_MS 1000
 
@@ -24,7 +25,7 @@ struct controller {
     pthread_mutex_t lock;
     pthread_cond_t cond;
     bool stop, woken;
-    int64_t renewal_due_ms; /* boot clock */
+    int64_t renewal_due_ms, expiry_due_ms; /* boot clock */
     bool renewal_failed, recovery_failed;
 };
 
@@ -106,6 +107,35 @@ static void look_after_renewal(struct controller *c)
     }
 }
 
+/* --- expiry ---------------------------------------------------------------------------------- */
+
+/* Once a day: what people must renew, in time. */
+static void look_after_expiry(struct controller *c)
+{
+    int64_t now_ms = clock_boot_ms(c->server->clock);
+    struct repo_role roles[REPO_ROLES_MAX];
+    size_t n;
+
+    if (now_ms < c->expiry_due_ms)
+        return;
+    c->expiry_due_ms = now_ms + EXPIRY_EVERY_MS;
+    n = repo_roles(c->server, roles);
+    for (size_t i = 0; i < n; i++) {
+        const struct repo_role *r = &roles[i];
+        char at[21];
+
+        if (!r->warn)
+            continue;
+        clock_format_utc(r->expires_s, at);
+        if (r->expires_in_s > 0)
+            log_warn("repository", "%s version %lld expires at %s, in %lld days", r->name,
+                     (long long)r->version, at, (long long)(r->expires_in_s / 86400));
+        else
+            log_warn("repository", "%s version %lld expired at %s", r->name, (long long)r->version,
+                     at);
+    }
+}
+
 /* --- the thread ------------------------------------------------------------------------------ */
 
 /* Returns ms until something is due. */
@@ -123,6 +153,7 @@ static int64_t work(struct controller *c)
     } else {
         next_ms = rollouts_tick(s);
         look_after_renewal(c);
+        look_after_expiry(c);
         /* At once, unless that helped only until the next, larger commit. */
         if (atomic_load(&s->degraded))
             next_ms = broken ? RECOVERY_EVERY_MS : 0;

@@ -48,4 +48,16 @@ static inline void metric_set(struct metrics *m, enum metrics_id id, int64_t n)
 /* Text exposition format. */
 int metrics_write(const struct metrics *m, struct buf *ret);
 
+/* A metric with a sample for each value of one label; not one of the counters above: whoever writes
+ * it knows the values. Labels need no escaping. */
+struct metrics_sample {
+    const char *label;
+    int64_t value;
+};
+struct metrics_family {
+    const char *name, *type, *help, *label;
+};
+int metrics_write_family(const struct metrics_family *f, const struct metrics_sample *samples,
+                         size_t n, struct buf *ret);
+
 #endif

@@ -30,6 +30,20 @@ void h_healthz(struct request *rq)
     reply_json(rq, ok ? 200 : 503, o);
 }
 
+static void write_expiry(struct server *s, struct buf *ret)
+{
+    static const struct metrics_family family = {
+        "firebreak_metadata_expiry_timestamp_seconds", "gauge",
+        "Unix time at which the published metadata of a role expires.", "role"};
+    struct repo_role roles[REPO_ROLES_MAX];
+    struct metrics_sample samples[REPO_ROLES_MAX];
+    size_t n = repo_roles(s, roles);
+
+    for (size_t i = 0; i < n; i++)
+        samples[i] = (struct metrics_sample){roles[i].name, roles[i].expires_s};
+    metrics_write_family(&family, samples, n, ret);
+}
+
 void h_metrics(struct request *rq)
 {
     struct server *s = rq->server;
@@ -41,5 +55,6 @@ void h_metrics(struct request *rq)
     metric_set(s->metrics, METRICS_SNAPSHOT, repo_snapshot_version(s->repo));
     buf_init(&b, METRICS_BYTES_MAX);
     metrics_write(s->metrics, &b);
+    write_expiry(s, &b);
     reply_buf(rq, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
 }

@@ -47,6 +47,20 @@ static json_t *server_to_json(struct server *s)
                      atomic_load(&s->degraded));
 }
 
+static json_t *expiry_to_json(struct server *s)
+{
+    struct repo_role roles[REPO_ROLES_MAX];
+    size_t n = repo_roles(s, roles);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_pack("{s:s, s:I, s:I, s:b}", "role", roles[i].name,
+                                              "expires_s", (json_int_t)roles[i].expires_s,
+                                              "expires_in_s", (json_int_t)roles[i].expires_in_s,
+                                              "warn", (int)roles[i].warn));
+    return list;
+}
+
 void h_overview(struct request *rq)
 {
     struct server *s = rq->server;
@@ -58,6 +72,7 @@ void h_overview(struct request *rq)
     last = audit_last(s->audit);
     pthread_mutex_unlock(&s->site);
     json_object_set_new(o, "server", server_to_json(s));
+    json_object_set_new(o, "expiry", expiry_to_json(s));
     json_object_set_new(o, "audit", audit_tail(s, last));
     reply_json(rq, 200, o);
 }

@@ -17,12 +17,13 @@ static int load_or_begin(struct server *s, struct repo *r, struct repo_image **r
 
     if (e < 0)
         return e;
-    if (*ret) {
-        repo_find_keys(*ret, NULL, s->config.online_dir,
-                       NULL); /* repo_check_keys says what lacks */
-        return 0;
-    }
     b = store_batch_new();
+    if (*ret) {
+        /* repo_check_keys says what lacks */
+        repo_find_keys(*ret, NULL, s->config.online_dir, NULL);
+        repo_prune(*ret, b);
+        return store_commit(s->store, b, err);
+    }
     e = repo_bootstrap(s, r, b, ret, err);
     if (e < 0) {
         store_batch_free(b);
@@ -92,6 +93,7 @@ int repo_reload(struct server *s, struct err *err)
         image_unref(fresh);
         return e;
     }
+    repo_prune(fresh, NULL);
     pthread_rwlock_wrlock(&r->lock);
     staged = take_ptr(r->next);
     old = r->current;
@@ -184,6 +186,7 @@ int repo_begin(struct server *s, struct store_batch *b, struct repo_change **ret
 
     if (!c)
         return err_set(err, ERR_NOMEM, "out of memory");
+    c->batch = b;
     c->base = repo_staged_image(r);
     c->image = image_copy(c->base);
     if (!c->image) {
@@ -216,7 +219,7 @@ int repo_finish(struct server *s, int r, struct repo_change *c, struct repo_chan
         repo_discard(s->repo, c);
         return r;
     }
-    image_prune(c->image);
+    repo_prune(c->image, take_ptr(c->batch));
     set_next(s->repo, image_ref(c->image));
     *ret = c;
     return 0;

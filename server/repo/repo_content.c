@@ -211,5 +211,5 @@ int content_put(const struct repo_work *w, const struct content *c, const char *
         return r;
     image_channel(w->image, c->channel->name)->content = c->next->version;
     repo_begin_life(w, c->role, c->next->expires_s);
-    return 0;
+    return repo_note_listed(w->image, c->next, err);
 }

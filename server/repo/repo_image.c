@@ -110,12 +110,19 @@ static size_t search(const struct repo_image *i, const char *path, bool *ret_fou
     return low;
 }
 
-struct blob *image_get(const struct repo_image *i, const char *path)
+struct repo_file *image_file(const struct repo_image *i, const char *path)
 {
     bool found;
     size_t at = search(i, path, &found);
 
-    return found ? i->files[at].blob : NULL;
+    return found ? &i->files[at] : NULL;
+}
+
+struct blob *image_get(const struct repo_image *i, const char *path)
+{
+    const struct repo_file *f = image_file(i, path);
+
+    return f ? f->blob : NULL;
 }
 
 int image_put(struct repo_image *i, const char *path, struct blob *b, int64_t version,
@@ -230,45 +237,4 @@ struct repo_life *image_life(struct repo_image *i, const char *role)
         return NULL;
     c = image_channel(i, role + sizeof CONTENT_PREFIX - 1);
     return c ? &c->life : NULL;
-}
-
-/* --- pruning --------------------------------------------------------------------------------- */
-
-/* Is this "metadata/<n>.<role>.json" of long ago? */
-static bool is_old_metadata(const struct repo_file *f, enum repo_online role, int64_t present)
-{
-    const char *dot = strchr(f->path, '.');
-    char tail[32];
-
-    snprintf(tail, sizeof tail, ".%s.json", repo_online_name(role));
-    return strncmp(f->path, "metadata/", 9) == 0 && dot && strcmp(dot, tail) == 0 &&
-           f->version <= present - REPO_KEEP;
-}
-
-static bool is_old(const struct repo_image *i, const struct repo_file *f)
-{
-    static const char plans[] = "targets/rollout/";
-
-    /* A present plan has the present version: repo_sign_rollout sees to it. */
-    return is_old_metadata(f, REPO_SNAPSHOT, i->version[REPO_SNAPSHOT]) ||
-           is_old_metadata(f, REPO_ROLLOUT, i->version[REPO_ROLLOUT]) ||
-           (strncmp(f->path, plans, sizeof plans - 1) == 0 &&
-            f->version <= i->version[REPO_ROLLOUT] - REPO_KEEP);
-}
-
-void image_prune(struct repo_image *i)
-{
-    size_t kept = 0;
-
-    for (size_t n = 0; n < i->n_files; n++) {
-        struct repo_file f = i->files[n];
-
-        if (is_old(i, &f)) {
-            free(f.path);
-            blob_unref(f.blob);
-        } else {
-            i->files[kept++] = f;
-        }
-    }
-    i->n_files = kept;
 }

@@ -3,6 +3,8 @@
  *
  *   repo.c            life: loading, publishing, what readers ask
  *   repo_image.c      one whole state of the repository, in memory
+ *   repo_prune.c      what goes from it
+ *   repo_status.c     versions, keys and expiry of its roles
  *   repo_channels.c   its channels, as targets delegates them
  *   repo_load.c       it, out of the store
  *   repo_bootstrap.c  the first start, and newer files at every start
@@ -35,8 +37,8 @@
 
 #define REPO_SINCE    "repository.since/" /* settings: when a role's present version came */
 #define REPO_PATH_MAX (TUF_TARGET_MAX + 96)
-/* Superseded snapshots, rollout metadata and plans that are still served: a client that began its
- * refresh before a change finishes on the old ones. */
+/* Superseded versions that are still served: a client that began its refresh before a change
+ * finishes on the old ones. */
 #define REPO_KEEP 128
 
 struct repo_file {
@@ -105,6 +107,7 @@ struct repo {
 
 struct repo_change {
     struct repo_image *image, *base;
+    struct store_batch *batch; /* until repo_finish */
 };
 
 /* What staging works with. */
@@ -123,6 +126,8 @@ void image_unref(struct repo_image *i);
 DEFINE_CLEANUP(struct repo_image *, image_unref)
 /* Same content, number one higher. NULL: out of memory. */
 struct repo_image *image_copy(const struct repo_image *i);
+/* Borrowed until the image changes; NULL: there is none. */
+struct repo_file *image_file(const struct repo_image *i, const char *path);
 /* Borrowed; NULL: there is none. */
 struct blob *image_get(const struct repo_image *i, const char *path);
 /* Replaces what has this path; takes a reference of its own. */
@@ -142,10 +147,17 @@ int image_target_path(const char *target, const char *sha256, char ret[REPO_PATH
 /* A target that a role's present metadata lists: its path in the image. ERR_NOT_FOUND. */
 int image_target(const struct repo_image *i, const char *role, int64_t version, const char *target,
                  char ret_path[REPO_PATH_MAX], struct err *err);
-/* Drop what is superseded by more than REPO_KEEP versions. */
-void image_prune(struct repo_image *i);
 /* The life of root, targets or a content role; NULL: another role. */
 struct repo_life *image_life(struct repo_image *i, const char *role);
+
+/* --- repo_prune.c ---------------------------------------------------------------------------- */
+
+/* Drop what is superseded for good, from the store, too (b; NULL: not). */
+void repo_prune(struct repo_image *i, struct store_batch *b);
+/* The manifests that it lists count as of this version, or a later one that did. */
+int repo_note_listed(struct repo_image *i, const struct metadata *content, struct err *err);
+/* The same for all content metadata that there is. */
+int repo_note_all_listed(struct repo_image *i, struct err *err);
 
 /* --- repo_channels.c ------------------------------------------------------------------------- */
 
@@ -203,7 +215,8 @@ int repo_verify(const struct repo_image *base, const struct repo_image *i, int64
 
 /* --- repo_load.c ----------------------------------------------------------------------------- */
 
-/* What the store has. *ret NULL: nothing yet. Sets the repository's id; keys are not looked for. */
+/* What the store has. *ret NULL: nothing yet. Sets the repository's id; keys are not looked for.
+ * Nothing is dropped from it. */
 int repo_load(struct server *s, struct repo *r, struct repo_image **ret, struct err *err);
 int repo_set_id(struct repo *r, const struct repo_image *i, struct err *err);
 

@@ -177,10 +177,11 @@ int repo_load(struct server *s, struct repo *r, struct repo_image **ret, struct 
     if (e == 0)
         e = find_present(i, err);
     if (e == 0)
+        e = repo_note_all_listed(i, err);
+    if (e == 0)
         e = store_load(s->store, &lives, i, err);
     if (e < 0)
         return err_context(err, e, "load the repository");
-    image_prune(i);
     *ret = take_ptr(i);
     return 0;
 }

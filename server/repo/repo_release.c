@@ -267,16 +267,55 @@ int repo_release(struct server *s, const char *channel, const char *version, str
     return r < 0 ? r : read_manifest(s->repo, l, ret, err);
 }
 
+struct stored {
+    const char *channel, *digest;
+    struct manifest **ret;
+};
+
+static int on_stored(void *ctx, const struct row_release *row, struct err *err)
+{
+    struct stored *s = ctx;
+
+    if (*s->ret || strcmp(row->channel, s->channel) != 0 || strcmp(row->digest, s->digest) != 0)
+        return 0;
+    return manifest_parse(row->manifest, strlen(row->manifest), s->ret, err);
+}
+
+/* One that is no longer served, as no content metadata has listed it for long: of every release
+ * that was ever published the store has the manifest. */
+static int read_stored(struct server *s, const struct repo_listing *l, struct manifest **ret,
+                       struct err *err)
+{
+    static const struct store_visitor v = {.release = on_stored};
+    struct manifest *m = NULL;
+    struct stored ctx = {l->channel, l->digest, &m};
+    int r = store_load(s->store, &v, &ctx, err);
+
+    if (r == 0 && !m)
+        r = err_set(err, ERR_NOT_FOUND, "the store has no manifest of %s/%s", l->channel,
+                    l->version);
+    if (r == 0)
+        *ret = m;
+    else
+        manifest_free(m);
+    return r;
+}
+
 int repo_release_by_digest(struct server *s, const char *channel, const char *digest,
                            struct manifest **ret, struct err *err)
 {
     _cleanup_(image_unref_p)
     struct repo_image *i = repo_image(s->repo);
 
-    for (size_t n = 0; n < i->n_releases; n++)
-        if (strcmp(i->releases[n].channel, channel) == 0 &&
-            strcmp(i->releases[n].digest, digest) == 0)
-            return read_manifest(s->repo, &i->releases[n], ret, err);
+    for (size_t n = 0; n < i->n_releases; n++) {
+        const struct repo_listing *l = &i->releases[n];
+        int r;
+
+        if (strcmp(l->channel, channel) != 0 || strcmp(l->digest, digest) != 0)
+            continue;
+        r = read_manifest(s->repo, l, ret, err);
+        return r == -ERR_NOT_FOUND ? read_stored(s, l, ret, err) : r;
+    }
     return err_set(err, ERR_NOT_FOUND, "channel '%.31s' has no release %.64s", channel, digest);
 }
 

@@ -100,7 +100,7 @@ static int add_role(json_t *list, const struct metadata *root, const struct meta
     struct key_set keys = {0};
     int r = metadata_root_keys(root, role->name, &keys, NULL);
 
-    if (r < 0)
+    if (r < 0) /* a delegated one */
         r = metadata_delegated_keys(targets, role->name, &keys, err);
     if (r == 0)
         json_array_append_new(list, role_to_json(role, &keys));

@@ -147,6 +147,10 @@ void store_batch_free(struct store_batch *b); /* only where it was not submitted
 STORE_ROWS(X)
 #undef X
 
+/* The row of this name goes, where there is one: metadata that nobody asks for any more. In order
+ * with the puts of the batch. */
+void store_delete_metadata(struct store_batch *b, const char *name);
+
 /* Called once, on the store's thread, after the commit (r = 0) or its failure (r < 0, err). It must
  * be short and must not wait for the store or the site lock (store_recover waits for it under that
  * lock). A NULL batch, that is out of memory, is told so at once on the caller's thread. */

@@ -69,7 +69,7 @@ static int reserve(struct store_batch *b)
     return 0;
 }
 
-static void put(struct store_batch *b, enum store_noun noun, const void *row)
+static void add(struct store_batch *b, enum store_noun noun, bool remove, const void *row)
 {
     void *copy;
 
@@ -77,7 +77,7 @@ static void put(struct store_batch *b, enum store_noun noun, const void *row)
         return;
     copy = reserve(b) == 0 ? copy_row(&store_tables[noun], row) : NULL;
     if (copy)
-        b->rows[b->n++] = (struct store_row){noun, copy};
+        b->rows[b->n++] = (struct store_row){noun, remove, copy};
     else
         b->nomem = true;
 }
@@ -85,7 +85,14 @@ static void put(struct store_batch *b, enum store_noun noun, const void *row)
 #define X(noun)                                                                                    \
     void store_put_##noun(struct store_batch *b, const struct row_##noun *row)                     \
     {                                                                                              \
-        put(b, STORE_##noun, row);                                                                 \
+        add(b, STORE_##noun, false, row);                                                          \
     }
 STORE_ROWS(X)
 #undef X
+
+void store_delete_metadata(struct store_batch *b, const char *name)
+{
+    const struct row_metadata key = {.name = name};
+
+    add(b, STORE_metadata, true, &key);
+}

@@ -10,6 +10,7 @@
 /* A row and the strings that it points to, in one piece of memory. */
 struct store_row {
     enum store_noun noun;
+    bool remove; /* by its key, instead of put */
     void *row;
 };
 

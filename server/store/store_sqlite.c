@@ -22,6 +22,7 @@ struct sqlite_store {
     int lock_fd; /* "<path>.lock": one process at a time, as memory mirrors the database */
     sqlite3 *writer, *reader;
     sqlite3_stmt *put[STORE_N_NOUNS];
+    sqlite3_stmt *remove[STORE_N_NOUNS];
     sqlite3_stmt *begin, *commit, *rollback;
 };
 
@@ -57,6 +58,15 @@ static void put_sql(const struct store_table *t, struct buf *sql)
     add_names(sql, t, t->n_key, "\"%\"");
     buf_adds(sql, ") DO UPDATE SET ");
     add_names(sql, t, -1, "\"%\"=excluded.\"%\"");
+}
+
+static void remove_sql(const struct store_table *t, struct buf *sql)
+{
+    const char *word = "WHERE";
+
+    buf_addf(sql, "DELETE FROM %s", t->name);
+    for (int i = 0; i < t->n_key; i++, word = "AND")
+        buf_addf(sql, " %s \"%s\" = ?", word, t->columns[i].name);
 }
 
 static void load_sql(const struct store_table *t, const struct store_query *q, struct buf *sql)
@@ -107,12 +117,12 @@ static int step(struct sqlite_store *s, sqlite3_stmt *st, const char *what, stru
     return r;
 }
 
-static int put_row(struct sqlite_store *s, const struct store_row *row, struct err *err)
+static int write_row(struct sqlite_store *s, const struct store_row *row, struct err *err)
 {
     const struct store_table *t = &store_tables[row->noun];
-    sqlite3_stmt *st = s->put[row->noun];
+    sqlite3_stmt *st = row->remove ? s->remove[row->noun] : s->put[row->noun];
 
-    for (int i = 0; t->columns[i].name; i++)
+    for (int i = 0; t->columns[i].name && (!row->remove || i < t->n_key); i++)
         if (bind(st, i + 1, &t->columns[i], row->row) != SQLITE_OK)
             return store_sqlite_error(s->writer, err, t->name);
     return step(s, st, t->name, err);
@@ -128,7 +138,7 @@ static int sqlite_commit(void *d, const struct store_batch *first, struct err *e
     r = step(s, s->begin, "begin", err);
     for (const struct store_batch *b = first; r == 0 && b; b = b->next)
         for (size_t i = 0; r == 0 && i < b->n; i++)
-            r = put_row(s, &b->rows[i], err);
+            r = write_row(s, &b->rows[i], err);
     if (r == 0)
         r = step(s, s->commit, "commit", err);
     if (r < 0 && !sqlite3_get_autocommit(s->writer))
@@ -202,8 +212,8 @@ static int sqlite_load(void *d, const struct store_query *q, store_row_fn row, v
 static void close_connections(struct sqlite_store *s)
 {
     for (int i = 0; i < STORE_N_NOUNS; i++) {
-        sqlite3_finalize(s->put[i]);
-        s->put[i] = NULL;
+        sqlite3_finalize(take_ptr(s->put[i]));
+        sqlite3_finalize(take_ptr(s->remove[i]));
     }
     sqlite3_finalize(take_ptr(s->begin));
     sqlite3_finalize(take_ptr(s->commit));
@@ -224,6 +234,23 @@ static int connect_one(const char *path, int flags, const char *pragmas, sqlite3
     return 0;
 }
 
+static int prepare_table(struct sqlite_store *s, enum store_noun noun, struct err *err)
+{
+    struct buf put, remove;
+    int r;
+
+    buf_init(&put, SQL_MAX);
+    buf_init(&remove, SQL_MAX);
+    put_sql(&store_tables[noun], &put);
+    remove_sql(&store_tables[noun], &remove);
+    r = prepare(s->writer, put.data, &s->put[noun], err);
+    if (r == 0)
+        r = prepare(s->writer, remove.data, &s->remove[noun], err);
+    buf_release(&put);
+    buf_release(&remove);
+    return r;
+}
+
 static int prepare_all(struct sqlite_store *s, struct err *err)
 {
     int r = prepare(s->writer, "BEGIN IMMEDIATE", &s->begin, err);
@@ -232,14 +259,8 @@ static int prepare_all(struct sqlite_store *s, struct err *err)
         r = prepare(s->writer, "COMMIT", &s->commit, err);
     if (r == 0)
         r = prepare(s->writer, "ROLLBACK", &s->rollback, err);
-    for (int i = 0; r == 0 && i < STORE_N_NOUNS; i++) {
-        struct buf sql;
-
-        buf_init(&sql, SQL_MAX);
-        put_sql(&store_tables[i], &sql);
-        r = prepare(s->writer, sql.data, &s->put[i], err);
-        buf_release(&sql);
-    }
+    for (int i = 0; r == 0 && i < STORE_N_NOUNS; i++)
+        r = prepare_table(s, (enum store_noun)i, err);
     return r;
 }
 
