@@ -151,7 +151,7 @@ void offline_undelegate(json_t *targets, const char *role)
 
 /* --- handing in ------------------------------------------------------------------------------ */
 
-static int take(struct site *site, struct repo_upload *files, size_t n, struct err *err)
+int offline_take_all(struct site *site, struct repo_upload *files, size_t n, struct err *err)
 {
     int r;
 
@@ -167,7 +167,7 @@ int offline_take(struct site *site, const char *role, char *text, struct err *er
 {
     struct repo_upload file = {.role = role, .text = text, .len = strlen(text)};
 
-    return take(site, &file, 1, err);
+    return offline_take_all(site, &file, 1, err);
 }
 
 int offline_take2(struct site *site, const char *role, char *text, const char *role2, char *text2,
@@ -176,7 +176,7 @@ int offline_take2(struct site *site, const char *role, char *text, const char *r
     struct repo_upload files[] = {{.role = role, .text = text, .len = strlen(text)},
                                   {.role = role2, .text = text2, .len = strlen(text2)}};
 
-    return take(site, files, 2, err);
+    return offline_take_all(site, files, 2, err);
 }
 
 void offline_lay_down(struct site *site, const char *role, int version, char *text)

@@ -27,7 +27,9 @@ void offline_delegate(json_t *targets, const char *role, const char *path, struc
 /* Targets no longer delegates it. */
 void offline_undelegate(json_t *targets, const char *role);
 
-/* One file, or two, to be taken in; the texts are freed. Returns what the server says. */
+/* Any number of files; the texts are freed. Returns what the server says. */
+int offline_take_all(struct site *site, struct repo_upload *files, size_t n, struct err *err);
+/* One file, or two, likewise. */
 int offline_take(struct site *site, const char *role, char *text, struct err *err);
 int offline_take2(struct site *site, const char *role, char *text, const char *role2, char *text2,
                   struct err *err);

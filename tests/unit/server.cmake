@@ -13,7 +13,7 @@ fb_unit(counters fb_server)
 fb_unit(checkin_decide fb_server)
 
 # A whole site for tests of the server (site.h).
-add_library(test_site STATIC unit/site.c unit/offline.c)
+add_library(test_site STATIC unit/site.c unit/offline.c unit/world.c)
 target_compile_definitions(test_site PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 target_include_directories(test_site PUBLIC unit)
 target_link_libraries(test_site PUBLIC fb_flags fb_server fb_ctl PkgConfig::CMOCKA)
