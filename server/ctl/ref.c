@@ -71,6 +71,8 @@ int ref_public_key(const char *path, struct key **ret, struct err *err)
         r = jsonx_parse(text.data, text.len, PUBLIC_KEY_MAX, &o, err);
     if (r == 0)
         r = key_from_json(o, ret, err);
+    if (r < 0)
+        err_remedy(err, "make it with 'firebreak key show KEY -o PUB.json'");
     return err_context(err, r, "public key '%s'", path);
 }
 

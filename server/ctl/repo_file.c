@@ -4,11 +4,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/jsonx.h"
 #include "ceremony.h"
 #include "ceremony_show.h"
-
-#define PUBLIC_KEY_MAX 65536 /* bytes of a public key's file */
+#include "ref.h"
 
 int repo_file_read(const char *path, const char *role, struct repo_file *ret, struct err *err)
 {
@@ -86,25 +84,6 @@ int repo_file_write_draft(const char *path, json_t *body, struct err *err)
 /* --- public keys --------------------------------------------------------------------------------
  */
 
-static int read_key(const char *path, struct key **ret, struct err *err)
-{
-    _cleanup_(buf_release)
-    struct buf text;
-    json_auto_t *o = NULL;
-    int r;
-
-    buf_init(&text, PUBLIC_KEY_MAX);
-    r = file_read(path, &text, err);
-    if (r < 0)
-        return r;
-    r = jsonx_parse(text.data, text.len, PUBLIC_KEY_MAX, &o, err);
-    if (r == 0)
-        r = key_from_json(o, ret, err);
-    if (r < 0)
-        err_remedy(err, "make it with 'firebreak key show KEY -o PUB.json'");
-    return err_context(err, r, "public key '%s'", path);
-}
-
 int repo_keys_read(const struct cli *cli, const char *option, struct repo_keys *ret,
                    struct err *err)
 {
@@ -113,7 +92,7 @@ int repo_keys_read(const struct cli *cli, const char *option, struct repo_keys *
     int r = 0;
 
     while (r == 0 && (path = cli_get_nth(cli, option, (int)k.n))) {
-        r = read_key(path, &k.keys[k.n], err);
+        r = ref_public_key(path, &k.keys[k.n], err);
         k.n += r == 0;
     }
     if (r < 0)
