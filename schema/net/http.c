@@ -161,6 +161,15 @@ static int64_t parse_retry_after(const char *text)
     return v > 86400 ? 86400 : v;
 }
 
+/* -1: not a number of bytes. */
+static int64_t parse_length(const char *text)
+{
+    char *end;
+    long long v = strtoll(text, &end, 10);
+
+    return end == text || *end || v < 0 ? -1 : v;
+}
+
 static size_t on_header(char *data, size_t size, size_t n, void *user)
 {
     struct http_sink *s = user;
@@ -178,11 +187,14 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
         memcmp(data, "HTTP/", 5) == 0) { /* after a 100, or a proxy's answer: begin anew */
         s->rs->etag[0] = '\0';
         s->rs->retry_after_s = -1;
+        s->rs->length = -1;
         s->range_start = -1;
     } else if (header_value(data, n, "ETag", value, sizeof value)) {
         memcpy(s->rs->etag, value, sizeof value);
     } else if (header_value(data, n, "Retry-After", value, sizeof value)) {
         s->rs->retry_after_s = parse_retry_after(value);
+    } else if (header_value(data, n, "Content-Length", value, sizeof value)) {
+        s->rs->length = parse_length(value);
     } else if (header_value(data, n, "Content-Range", value, sizeof value)) {
         s->range_start = sscanf(value, "bytes %lld-", &start) == 1 ? start : -1;
     }
@@ -395,14 +407,14 @@ int http_do(struct http_client *c, const struct http_request *rq, struct http_re
     buf_reset(&rs->body);
     rs->status = 0;
     rs->etag[0] = '\0';
-    rs->retry_after_s = -1;
+    rs->retry_after_s = rs->length = -1;
     return perform(c, rq, &s, rq->timeout_ms > 0 ? rq->timeout_ms : c->timeout_ms);
 }
 
 int http_get_fd(struct http_client *c, const char *path, int fd, int64_t offset, int64_t cap_bytes,
                 struct err *err)
 {
-    struct http_response rs = {.retry_after_s = -1};
+    struct http_response rs = {.retry_after_s = -1, .length = -1};
     struct http_sink s = {
         .rs = &rs, .fd = fd, .asked = offset, .range_start = -1, .cap = cap_bytes, .err = err};
     const struct http_request rq = {.method = "GET", .path = path};

@@ -41,6 +41,7 @@ struct http_response {
     struct buf body; /* the caller inits it with the cap and releases it */
     char etag[128];
     int64_t retry_after_s; /* -1: none */
+    int64_t length;        /* that it says its body has; of a HEAD, the file's; -1: not told */
 };
 
 /* 0 for any HTTP answer. ERR_UNREACHABLE (no connection, TLS refused), ERR_TIMEOUT,

@@ -56,3 +56,21 @@ const struct cli_opt channel_add_opts[] = {
     {"expires-days", "N", "days until targets expires (as before)", false, false},
     {0},
 };
+
+const struct cli_opt repo_check_opts[] = {
+    {"root", "FILE", "trusted root (else the repository's own first one is believed)", false,
+     false},
+    {"url", "URL", "a mirror: what holds metadata/, targets/ and blobs/ (else the server's /repo)",
+     false, false},
+    {"dir", "DIR", "the same as a folder", false, false},
+    {"warn-days", "N", "warn so many days before what people sign expires (30)", false, false},
+    {"blobs", NULL, "read and hash every file, not only ask for its length", false, false},
+    {"strict", NULL, "exit 1 where there are warnings", false, false},
+    {0},
+};
+
+const struct cli_opt repo_export_opts[] = {
+    {"root", "FILE", "trusted root (else the one that DIR begins with)", false, false},
+    {"url", "URL", "where it is taken from (else the server's /repo)", false, false},
+    {0},
+};

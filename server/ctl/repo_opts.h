@@ -5,6 +5,7 @@
 #include "base/cli.h"
 
 extern const struct cli_opt repo_get_opts[], repo_change_opts[], repo_renew_opts[],
-    repo_sign_opts[], repo_view_opts[], repo_publish_opts[], channel_add_opts[];
+    repo_sign_opts[], repo_view_opts[], repo_publish_opts[], channel_add_opts[], repo_check_opts[],
+    repo_export_opts[];
 
 #endif

@@ -74,8 +74,10 @@ void table_format_duration(int64_t seconds, char ret[32])
         snprintf(ret, 32, "%d s", (int)(seconds < 0 ? 0 : seconds));
     else if (seconds < 3600)
         snprintf(ret, 32, "%dm %02ds", (int)(seconds / 60), (int)(seconds % 60));
-    else
+    else if (seconds < 3 * 86400)
         snprintf(ret, 32, "%" PRId64 "h %02dm", seconds / 3600, (int)(seconds / 60 % 60));
+    else
+        snprintf(ret, 32, "%" PRId64 " days", seconds / 86400);
 }
 
 /* Columns on a screen: bytes that do not continue a UTF-8 character. */

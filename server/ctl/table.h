@@ -33,7 +33,8 @@ void table_number(struct table *t, int64_t n); /* 12,345 */
 /* Title line and rows, two spaces between columns, `indent` before each line. */
 void table_print(const struct table *t, int indent, FILE *out);
 
-/* A number with thousands marked; a duration ("42 s", "3m 05s", "2h 10m"). ret holds 32 bytes. */
+/* A number with thousands marked; a duration ("42 s", "3m 05s", "2h 10m", "12 days"). ret holds 32
+ * bytes. */
 void table_format_number(int64_t n, char ret[32]);
 void table_format_duration(int64_t seconds, char ret[32]);
 

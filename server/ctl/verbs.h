@@ -36,6 +36,8 @@ int repo_show_run(struct cli *cli, struct err *err);
 int repo_sign_run(struct cli *cli, struct err *err);
 int repo_merge_run(struct cli *cli, struct err *err);
 int repo_publish_run(struct cli *cli, struct err *err);
+int repo_check_run(struct cli *cli, struct err *err);
+int repo_export_run(struct cli *cli, struct err *err);
 int channel_add_run(struct cli *cli, struct err *err);
 
 int audit_list_run(struct cli *cli, struct err *err);

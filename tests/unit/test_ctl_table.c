@@ -29,7 +29,8 @@ static void test_durations(void **state)
     static const struct {
         int64_t s;
         const char *want;
-    } table[] = {{-3, "0 s"}, {59, "59 s"}, {60, "1m 00s"}, {185, "3m 05s"}, {7800, "2h 10m"}};
+    } table[] = {{-3, "0 s"},      {59, "59 s"},        {60, "1m 00s"},    {185, "3m 05s"},
+                 {7800, "2h 10m"}, {259199, "71h 59m"}, {259200, "3 days"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
