@@ -99,9 +99,10 @@ static json_t *channels_to_json(const struct check *c)
     for (size_t i = 0; i < c->walk->n_channels; i++) {
         const struct walk_channel *ch = &c->walk->channels[i];
 
-        json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:I}", "channel", ch->name,
+        json_array_append_new(list, json_pack("{s:s, s:I, s:s, s:I, s:I}", "channel", ch->name,
                                               "releases", (json_int_t)ch->releases, "newest",
-                                              ch->newest, "revoked", (json_int_t)ch->revoked));
+                                              ch->newest, "revoked", (json_int_t)ch->revoked,
+                                              "unversioned", (json_int_t)ch->unversioned));
     }
     return list;
 }

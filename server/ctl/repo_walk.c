@@ -192,13 +192,25 @@ static int64_t listed_version(const struct metadata *list, const char *role)
     return list && metadata_ref(list, role, &ref, NULL) == 0 ? ref.version : 0;
 }
 
-/* The four that every repository has, as far as they were found. */
-static int top_roles(struct walking *k, struct metadata **ret_snapshot,
-                     struct metadata **ret_targets, struct err *err)
+/* The root that is trusted in the end. */
+static struct metadata *trusted_root(const struct tuf_store *store)
 {
-    int64_t version = tuf_client_root_version(k->client);
+    _cleanup_(buf_release)
+    struct buf text;
+    struct metadata *root = NULL;
+
+    buf_init(&text, TUF_ROOT_MAX);
+    if (store->get(store->ctx, "root.json", &text, NULL) == 0)
+        metadata_parse(text.data, text.len, TUF_ROOT, "root", &root, NULL);
+    return root;
+}
+
+/* The four that every repository has, as far as they were found. */
+static int top_roles(struct walking *k, const struct tuf_store *store,
+                     struct metadata **ret_snapshot, struct metadata **ret_targets, struct err *err)
+{
     _cleanup_(metadata_free_p)
-    struct metadata *root = role_parse(k, "root", version, TUF_ROOT);
+    struct metadata *root = trusted_root(store);
     _cleanup_(metadata_free_p)
     struct metadata *timestamp = role_parse(k, "timestamp", 0, TUF_TIMESTAMP);
     struct metadata *snapshot =
@@ -352,7 +364,7 @@ static int look(struct walking *k, const struct buf *root, const struct tuf_stor
     k->w->snapshot_version = tuf_client_snapshot_version(k->client);
     r = walk_note(k, "repository", refreshed, err);
     if (r == 0)
-        r = top_roles(k, &snapshot, &targets, err);
+        r = top_roles(k, store, &snapshot, &targets, err);
     if (r == 0)
         r = check_roots(k, err);
     if (r < 0 || refreshed < 0)

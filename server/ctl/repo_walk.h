@@ -22,6 +22,7 @@ struct walk_role {
 struct walk_channel {
     char name[CHANNEL_NAME_MAX];
     int64_t releases, revoked; /* listed; taken back */
+    int64_t unversioned;       /* version of the copy that revocations are read from */
     char newest[RELEASE_VERSION_MAX];
 };
 

@@ -262,7 +262,31 @@ static int walk_plan(struct walking *k, struct channel_walk *c, struct err *err)
 
 /* --- a channel ------------------------------------------------------------------------------- */
 
-/* The copy without a version, which revocations are read from: the newest. */
+/* The copy without a version, which revocations are read from, is the newest: never older than what
+ * the snapshot lists. It may be newer, while all of it is being published, or where a revocation
+ * was put there by hand because the server is lost. */
+static int check_copy(struct walking *k, const struct channel_walk *c, const struct buf *found,
+                      const struct walk_file *text, const char *path, struct err *err)
+{
+    char role[TUF_ROLE_NAME_MAX];
+    _cleanup_(metadata_free_p)
+    struct metadata *m = NULL;
+    int r;
+
+    c->row->unversioned = c->content->version;
+    if (found->len == text->len && memcmp(found->data, text->data, text->len) == 0)
+        return 0;
+    content_role_name(c->name, role, sizeof role);
+    r = tuf_client_verify_delegated(k->client, role, found->data, found->len, &m, err);
+    if (r < 0)
+        return err_context(err, r, "'%s'", path);
+    c->row->unversioned = m->version;
+    return m->version > c->content->version
+               ? 0
+               : err_set(err, ERR_TAMPERED, "'%s' is not the newest, version %lld", path,
+                         (long long)c->content->version);
+}
+
 static int check_unversioned(struct walking *k, const struct channel_walk *c,
                              const struct walk_file *text, struct err *err)
 {
@@ -274,12 +298,9 @@ static int check_unversioned(struct walking *k, const struct channel_walk *c,
     snprintf(path, sizeof path, "metadata/content-%s.json", c->name);
     buf_init(&found, TUF_TARGETS_MAX);
     r = repo_source_get(k->source, path, &found, err);
-    if (r == 0 && (found.len != text->len || memcmp(found.data, text->data, text->len) != 0))
-        r = err_set(err, ERR_TAMPERED, "'%s' is not the newest, version %lld", path,
-                    (long long)c->content->version);
     if (r == 0)
-        return 0;
-    if (!repo_source_is_away(r))
+        r = check_copy(k, c, &found, text, path, err);
+    if (r < 0 && !repo_source_is_away(r))
         err_remedy(err, "put a copy of '%s' there: revocations are read from it", text->path);
     return walk_note(k, path, r, err);
 }
