@@ -1,8 +1,12 @@
 /* firebreak-tuf: a small client of any TUF repository (specification 1.0.34). */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/cli.h"
 #include "base/clock.h"
@@ -57,60 +61,101 @@ static int run_init(struct cli *cli, struct err *err)
     if (r == -ERR_EXISTS && is_trusted(&store, &root))
         r = 0;
     buf_release(&root);
+    if (r == 0)
+        cli_result(cli, NULL);
     return r;
+}
+
+/* One process at a time: two that store what they accept could undo each other's newer files. */
+static int lock(const char *dir, int *ret_fd, struct err *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return err_errno(err, errno, "open '%s'", dir);
+    while (flock(fd, LOCK_EX) < 0)
+        if (errno != EINTR) {
+            err_errno(err, errno, "lock '%s'", dir);
+            close(fd);
+            return -ERR_IO;
+        }
+    *ret_fd = fd;
+    return 0;
 }
 
 /* A client whose metadata has just been refreshed. */
-static int open_fresh(const struct cli *cli, struct remote *remote, int64_t now_s,
-                      struct tuf_client **ret, struct err *err)
-{
-    _cleanup_(tuf_client_free_p)
-    struct tuf_client *c = NULL;
-    struct tuf_store store = tuf_store_dir(cli_get(cli, "metadata-dir"));
-    struct tuf_fetch fetch = remote_fetch(remote);
-    int r = tuf_client_new(&store, &fetch, &c, err);
+struct session {
+    int lock;
+    struct remote remote;
+    struct tuf_client *client;
+    int64_t now_s; /* the fixed start of the update (5.1) */
+};
 
-    if (r == 0)
-        r = tuf_client_refresh(c, now_s, err);
-    if (r == 0)
-        *ret = take_ptr(c);
-    return r;
+static void session_release(struct session *s)
+{
+    tuf_client_free(s->client);
+    remote_release(&s->remote);
+    if (s->lock >= 0)
+        close(s->lock);
 }
 
-static int64_t now(void)
+static int session_open(struct session *s, const struct cli *cli, const char *targets_url,
+                        struct err *err)
 {
-    return clock_wall_ms(clock_system()) / 1000;
+    const char *dir = cli_get(cli, "metadata-dir");
+    const struct tuf_store store = tuf_store_dir(dir);
+    const struct tuf_fetch fetch = remote_fetch(&s->remote);
+    int r;
+
+    *s = (struct session){.lock = -1, .now_s = clock_wall_ms(clock_system()) / 1000};
+    r = lock(dir, &s->lock, err);
+    if (r == 0)
+        r = remote_open(&s->remote, clock_system(), cli_get(cli, "metadata-url"), targets_url, err);
+    if (r == 0)
+        r = tuf_client_new(&store, &fetch, &s->client, err);
+    return r < 0 ? r : tuf_client_refresh(s->client, s->now_s, err);
 }
 
 static int run_refresh(struct cli *cli, struct err *err)
 {
     static const char *const needed[] = {"metadata-url", NULL};
-    _cleanup_(tuf_client_free_p)
-    struct tuf_client *c = NULL;
-    _cleanup_(remote_release)
-    struct remote remote = {0};
+    json_auto_t *result = NULL;
+    _cleanup_(session_release)
+    struct session s = {.lock = -1};
+    char until[21];
     int r = need(cli, needed, err);
 
     if (r == 0)
-        r = remote_open(&remote, cli_get(cli, "metadata-url"), NULL, err);
-    if (r == 0)
-        r = open_fresh(cli, &remote, now(), &c, err);
-    return r;
+        r = session_open(&s, cli, NULL, err);
+    if (r < 0)
+        return r;
+    clock_format_utc(tuf_client_expires_s(s.client), until);
+    result = json_pack("{s:I, s:I, s:s}", "root_version",
+                       (json_int_t)tuf_client_root_version(s.client), "snapshot_version",
+                       (json_int_t)tuf_client_snapshot_version(s.client), "expires", until);
+    if (!cli_result(cli, result))
+        printf("root version %lld, snapshot version %lld, good until %s\n",
+               (long long)tuf_client_root_version(s.client),
+               (long long)tuf_client_snapshot_version(s.client), until);
+    return 0;
 }
 
 /* In the order given, up to the first failure. */
-static int download_all(const struct cli *cli, struct tuf_client *c, int64_t now_s, struct err *err)
+static int download_all(const struct cli *cli, struct session *s, json_t *result, struct err *err)
 {
     const char *name;
 
     for (int i = 0; (name = cli_get_nth(cli, "target-name", i)); i++) {
         _cleanup_(free_p)
         char *path = NULL;
-        int r = targets_get(c, now_s, name, cli_get(cli, "target-dir"), &path, err);
+        int r = targets_get(s->client, s->now_s, name, cli_get(cli, "target-dir"), &path, err);
 
         if (r < 0)
             return r;
-        printf("%s\n", path);
+        if (json_array_append_new(result, json_pack("{s:s, s:s}", "name", name, "file", path)) < 0)
+            return err_set(err, ERR_NOMEM, "out of memory");
+        if (!cli->json)
+            printf("%s\n", path);
     }
     return 0;
 }
@@ -119,21 +164,21 @@ static int run_download(struct cli *cli, struct err *err)
 {
     static const char *const needed[] = {"metadata-url", "target-name", "target-base-url",
                                          "target-dir", NULL};
-    _cleanup_(tuf_client_free_p)
-    struct tuf_client *c = NULL;
-    _cleanup_(remote_release)
-    struct remote remote = {0};
-    int64_t now_s = now();
+    json_auto_t *targets = json_array();
+    json_auto_t *result = json_pack("{s:O}", "targets", targets);
+    _cleanup_(session_release)
+    struct session s = {.lock = -1};
     int r = need(cli, needed, err);
 
     if (r == 0)
-        r = remote_open(&remote, cli_get(cli, "metadata-url"), cli_get(cli, "target-base-url"),
-                        err);
-    if (r == 0)
-        r = open_fresh(cli, &remote, now_s, &c, err);
+        r = session_open(&s, cli, cli_get(cli, "target-base-url"), err);
     if (r == 0)
         r = file_mkdir_p(cli_get(cli, "target-dir"), 0755, err);
-    return r < 0 ? r : download_all(cli, c, now_s, err);
+    if (r == 0)
+        r = download_all(cli, &s, targets, err);
+    if (r == 0)
+        cli_result(cli, result);
+    return r;
 }
 
 static const struct cli_verb verbs[] = {

@@ -36,7 +36,8 @@ step "init, then refresh"
 expect 0 tuf init "$site/endpoint/root.json"
 assert_eq "$(files "$WORK/metadata")" "root.json " "files after init"
 expect 0 tuf init "$site/endpoint/root.json" # again: nothing changes
-expect 0 tuf refresh
+expect 0 tuf --json refresh
+assert_eq "$(jq -r '"\(.root_version) \(.snapshot_version | . > 0)"' <<<"$out")" "1 true" "versions told"
 assert_eq "$(files "$WORK/metadata")" "root.json snapshot.json targets.json timestamp.json " "files after refresh"
 
 step "download: the signed bytes, flat, and not again"

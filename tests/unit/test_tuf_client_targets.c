@@ -151,12 +151,12 @@ static void test_long_chain_of_delegations_is_bounded(void **state)
         bodies[i] = metadata_new_targets(1, NOW + DAY);
         delegate(i ? bodies[i - 1] : w->repo->targets, w, names[i], "x/*", 7);
     }
-    metadata_targets_add(bodies[30], "x/30", "", 0, NULL); /* the 32nd with targets */
-    metadata_targets_add(bodies[31], "x/31", "", 0, NULL);
+    metadata_targets_add(bodies[31], "x/31", "", 0, NULL); /* the 32nd delegation */
+    metadata_targets_add(bodies[32], "x/32", "", 0, NULL);
     publish_roles(w, names, bodies, 40, 7);
     assert_int_equal(tuf_world_refresh(w), 0);
-    assert_int_equal(tuf_client_find(w->client, NOW, "x/30", &t, &w->err), 0);
-    assert_int_equal(tuf_client_find(w->client, NOW, "x/31", &t, &w->err), -ERR_NOT_FOUND);
+    assert_int_equal(tuf_client_find(w->client, NOW, "x/31", &t, &w->err), 0);
+    assert_int_equal(tuf_client_find(w->client, NOW, "x/32", &t, &w->err), -ERR_NOT_FOUND);
     for (int i = 0; i < 40; i++)
         json_decref(bodies[i]);
 }
