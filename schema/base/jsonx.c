@@ -8,11 +8,16 @@
 /* Our deepest document (a permit in a check-in answer) nests nine levels. */
 #define JSONX_MAX_DEPTH 32
 
+/* An empty object takes two bytes of text and two hundred of memory: "[{},{},..." of five megabytes
+ * would take hundreds. The fullest targets metadata of that size that means something has half as
+ * many. */
+#define JSONX_MAX_CONTAINERS (1 << 18)
+
 /* jansson bounds depth at 2,048; that is a deeper recursion than a small stack should bear. */
-static bool too_deep(const char *data, size_t len)
+static int check_nesting(const char *data, size_t len, struct err *err)
 {
     bool in_string = false;
-    int depth = 0;
+    int depth = 0, containers = 0;
 
     for (size_t i = 0; i < len; i++) {
         char c = data[i];
@@ -26,23 +31,29 @@ static bool too_deep(const char *data, size_t len)
             in_string = true;
         } else if (c == '{' || c == '[') {
             if (++depth > JSONX_MAX_DEPTH)
-                return true;
+                return err_set(err, ERR_INVALID, "json is nested deeper than %d levels",
+                               JSONX_MAX_DEPTH);
+            if (++containers > JSONX_MAX_CONTAINERS)
+                return err_set(err, ERR_TOO_LARGE, "json holds more than %d objects and lists",
+                               JSONX_MAX_CONTAINERS);
         } else if (c == '}' || c == ']') {
             depth--;
         }
     }
-    return false;
+    return 0;
 }
 
 int jsonx_parse(const char *data, size_t len, size_t cap, json_t **ret, struct err *err)
 {
     json_error_t why;
     json_t *o;
+    int r;
 
     if (len > cap)
         return err_set(err, ERR_TOO_LARGE, "json of %zu bytes is longer than %zu", len, cap);
-    if (too_deep(data, len))
-        return err_set(err, ERR_INVALID, "json is nested deeper than %d levels", JSONX_MAX_DEPTH);
+    r = check_nesting(data, len, err);
+    if (r < 0)
+        return r;
     o = json_loadb(data, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
     if (!o && json_error_code(&why) == json_error_out_of_memory)
         return err_set(err, ERR_NOMEM, "out of memory while parsing json");

@@ -1,7 +1,7 @@
 /*
- * jsonx: hostile JSON, read strictly. Depth is bounded, duplicate keys are refused, and a field
- * that is missing or of the wrong type is named: "manifest: 'files[3].sha256' is not 64 hexadecimal
- * digits". Written with jansson.
+ * jsonx: hostile JSON, read strictly. Depth and the number of objects and lists are bounded,
+ * duplicate keys are refused, and a field that is missing or of the wrong type is named: "manifest:
+ * 'files[3].sha256' is not 64 hexadecimal digits". Written with jansson.
  */
 #ifndef FIREBREAK_JSONX_H
 #define FIREBREAK_JSONX_H

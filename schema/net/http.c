@@ -42,6 +42,7 @@ struct http_sink {
     int64_t range_start; /* of Content-Range, -1: none */
     int64_t at;          /* where the next byte goes */
     int64_t cap;
+    bool head; /* announces a body that does not come */
     bool started;
     int r; /* why the transfer was cut off by us */
     struct err *err;
@@ -170,6 +171,25 @@ static int64_t parse_length(const char *text)
     return end == text || *end || v < 0 ? -1 : v;
 }
 
+static bool is_for_fd(const struct http_sink *s)
+{
+    long status = 0;
+
+    curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
+    return s->fd >= 0 && (status == 200 || status == 206);
+}
+
+/* What is announced as too long need not be waited for. Nonsense is libcurl's to refuse. */
+static int check_announced(struct http_sink *s)
+{
+    int64_t cap = is_for_fd(s) ? s->cap : (int64_t)s->rs->body.cap;
+
+    if (s->head || s->rs->length <= cap)
+        return 0;
+    return s->r =
+               err_set(s->err, ERR_TOO_LARGE, "answer is longer than %lld bytes", (long long)cap);
+}
+
 static size_t on_header(char *data, size_t size, size_t n, void *user)
 {
     struct http_sink *s = user;
@@ -195,6 +215,8 @@ static size_t on_header(char *data, size_t size, size_t n, void *user)
         s->rs->retry_after_s = parse_retry_after(value);
     } else if (header_value(data, n, "Content-Length", value, sizeof value)) {
         s->rs->length = parse_length(value);
+        if (check_announced(s) < 0)
+            return 0;
     } else if (header_value(data, n, "Content-Range", value, sizeof value)) {
         s->range_start = sscanf(value, "bytes %lld-", &start) == 1 ? start : -1;
     }
@@ -243,8 +265,8 @@ static size_t on_body(char *data, size_t size, size_t n, void *user)
     long status = 0;
 
     n *= size;
-    curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
-    if (s->fd >= 0 && (status == 200 || status == 206)) {
+    if (is_for_fd(s)) {
+        curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &status);
         if (!s->started && fd_begin(s, status) < 0)
             return 0;
         return fd_write(s, data, n) < 0 ? 0 : n;
@@ -269,8 +291,9 @@ static int outcome(const struct http_client *c, CURLcode code, const struct http
         return err_context(s->err, s->r, "%s%s", c->base_url, path);
     if (code == CURLE_OPERATION_TIMEDOUT)
         e = ERR_TIMEOUT;
-    else if (code == CURLE_OUT_OF_MEMORY)
-        e = ERR_NOMEM;
+    else if (code == CURLE_OUT_OF_MEMORY) /* it says so of an endless header, too */
+        return err_set(s->err, ERR_NOMEM, "%.120s%.100s: no memory for an answer or its header",
+                       c->base_url, path);
     return err_set(s->err, e, "%.120s%.100s: %.130s", c->base_url, path,
                    why[0] ? why : curl_easy_strerror(code));
 }
@@ -402,7 +425,8 @@ static int perform(struct http_client *c, const struct http_request *rq, struct 
 int http_do(struct http_client *c, const struct http_request *rq, struct http_response *rs,
             struct err *err)
 {
-    struct http_sink s = {.rs = rs, .fd = -1, .range_start = -1, .err = err};
+    struct http_sink s = {
+        .rs = rs, .fd = -1, .range_start = -1, .head = strcmp(rq->method, "HEAD") == 0, .err = err};
 
     buf_reset(&rs->body);
     rs->status = 0;
@@ -487,7 +511,7 @@ int http_problem(const struct http_response *rs, const char *what, struct err *e
         code = named;
     if (detail[0])
         err_set(err, code, "%.120s: %.250s", what, detail);
-    else if (rs->status >= 300 && rs->status < 400)
+    else if (rs->status >= 300 && rs->status < 400 && rs->status != 304)
         err_set(err, ERR_INVALID, "%.120s: server redirects (%d), which is not followed", what,
                 rs->status);
     else

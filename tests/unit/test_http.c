@@ -30,9 +30,10 @@ static const struct page pages[] = {
     {"/empty", "HTTP/1.1 200 OK\r\n" LENGTH(0)},
     {"/range", "HTTP/1.1 206 Partial\r\nContent-Range: bytes 4-9/10\r\n" LENGTH(6) "456789"},
     {"/past", "HTTP/1.1 416 Range Not Satisfiable\r\n" LENGTH(0)},
-    {"/cut", "HTTP/1.1 200 OK\r\nConnection: close\r\n" LENGTH(10) "0123"},
+    {"/cut", "HTTP/1.1 200 OK\r\nConnection: close\r\n" LENGTH(8) "0123"},
     {"/chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n14\r\n"
                  "01234567890123456789\r\n0\r\n\r\n"},
+    {"/announced", "HTTP/1.1 200 OK\r\n" LENGTH(1000000000) "01234"}, /* and no more */
     {"/gone", "HTTP/1.1 404 Not Found\r\n" LENGTH(0)},
     {"/halted",
      "HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\n" LENGTH(
@@ -220,9 +221,8 @@ static void test_failures(void **state)
         int64_t timeout_ms;
         int want;
     } table[] = {
-        {"/mute", 150, -ERR_TIMEOUT},
-        {"/blob", 5000, -ERR_TOO_LARGE},
-        {"/chunked", 5000, -ERR_TOO_LARGE},
+        {"/mute", 150, -ERR_TIMEOUT},       {"/blob", 5000, -ERR_TOO_LARGE},
+        {"/chunked", 5000, -ERR_TOO_LARGE}, {"/announced", 20000, -ERR_TOO_LARGE},
         {"/cut", 5000, -ERR_UNREACHABLE},
     };
     struct server *s = *state;
@@ -239,6 +239,22 @@ static void test_failures(void **state)
         assert_true(rs.body.len <= 8);
         buf_release(&rs.body);
     }
+}
+
+/* What a HEAD announces does not come, so it is not too long. */
+static void test_head(void **state)
+{
+    struct server *s = *state;
+    _cleanup_(http_client_free_p)
+    struct http_client *c = client("http", s->port, 5000);
+    const struct http_request rq = {.method = "HEAD", .path = "/announced"};
+    struct http_response rs = {0};
+    struct err err = {0};
+
+    buf_init(&rs.body, 8);
+    assert_int_equal(http_do(c, &rq, &rs, &err), 0);
+    assert_int_equal(rs.status, 200);
+    buf_release(&rs.body);
 }
 
 static void test_nobody_there_and_no_tls(void **state)
@@ -423,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answers_over_one_connection, start, stop),
         cmocka_unit_test_setup_teardown(test_request_as_sent, start, stop),
         cmocka_unit_test_setup_teardown(test_failures, start, stop),
+        cmocka_unit_test_setup_teardown(test_head, start, stop),
         cmocka_unit_test_setup_teardown(test_nobody_there_and_no_tls, start, stop),
         cmocka_unit_test(test_bad_addresses),
         cmocka_unit_test(test_token_stays_off_the_plain_network),

@@ -55,6 +55,33 @@ static int parse_nested(int depth, const char *inner)
     return r;
 }
 
+/* A list of n empty objects. */
+static int parse_objects(size_t n)
+{
+    char *text = malloc(3 * n + 2);
+    struct err err = {0};
+    json_t *o = NULL;
+    int r;
+
+    assert_non_null(text);
+    text[0] = '[';
+    for (size_t i = 0; i < n; i++)
+        memcpy(text + 1 + 3 * i, "{},", 3);
+    memcpy(text + 3 * n, "]", 2); /* in place of the last comma */
+    r = jsonx_parse(text, 3 * n + 1, 3 * n + 1, &o, &err);
+    assert_true(r == 0 || strstr(err.msg, "objects and lists"));
+    json_decref(o);
+    free(text);
+    return r;
+}
+
+static void test_containers_are_bounded(void **state)
+{
+    (void)state;
+    assert_int_equal(parse_objects((1 << 18) - 1), 0); /* with the list itself */
+    assert_int_equal(parse_objects(1 << 18), -ERR_TOO_LARGE);
+}
+
 static void test_depth_is_bounded(void **state)
 {
     (void)state;
@@ -132,6 +159,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse_refuses),
         cmocka_unit_test(test_depth_is_bounded),
+        cmocka_unit_test(test_containers_are_bounded),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_errors_name_the_path),
     };
