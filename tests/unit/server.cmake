@@ -20,6 +20,8 @@ target_link_libraries(test_site PUBLIC fb_flags fb_server fb_ctl PkgConfig::CMOC
 
 fb_unit(repo test_site)
 fb_unit(repo_intake test_site)
+fb_unit(repo_keys test_site)
+fb_unit(repo_prune test_site)
 fb_unit(rollouts fb_server)
 fb_unit(rollouts_revoked fb_server)
 fb_unit(rollouts_evidence fb_server)

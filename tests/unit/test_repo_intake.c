@@ -223,7 +223,7 @@ static void test_all_or_nothing(void **state)
                           next_signed(w, "targets", "offline/targets-1"), &err);
 
     world_check_refused(w, snapshot, r, ERR_UNDERSIGNED, "targets", &err);
-    assert_null(repo_get(w->site->s.repo, "metadata/2.root.json"));
+    assert_false(world_has(w, "metadata/2.root.json"));
     world_check_followed(w);
 }
 
@@ -476,7 +476,7 @@ static void test_crash_around_the_commit(void **state)
         int64_t snapshot = world_snapshot(w);
 
         must(repo_stage_intake(&w->site->s, &file, 1, "releaser", b, &c, &err), &err);
-        assert_null(repo_get(w->site->s.repo, "metadata/2.targets.json")); /* nobody sees it yet */
+        assert_false(world_has(w, "metadata/2.targets.json")); /* nobody sees it yet */
         if (committed)
             must(store_commit(w->site->s.store, b, &err), &err);
         else

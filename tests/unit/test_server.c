@@ -20,6 +20,7 @@
 #include "http/http.h"
 #include "life.h"
 #include "net/http.h"
+#include "offline.h"
 #include "site.h"
 
 struct running {
@@ -172,6 +173,8 @@ static void test_least_roles(void **state)
         {"GET", "/api/v1/overview", 401, 200, 200},
         {"GET", "/api/v1/audit", 401, 200, 200},
         {"GET", "/metrics", 401, 200, 200},
+        {"GET", "/api/v1/repository", 401, 200, 200},
+        {"POST", "/api/v1/repository/metadata", 401, 403, 400},
         {"GET", "/api/v1/channels/crs/releases", 401, 200, 200},
         {"GET", "/api/v1/channels/other/releases", 401, 404, 404},
         {"POST", "/api/v1/channels/crs/releases", 401, 403, 400},
@@ -246,6 +249,102 @@ static void test_publish(void **state)
     assert_int_equal(
         ask(run, "GET", "/api/v1/channels/crs/content-metadata", run->viewer, NULL, NULL), 200);
     site_release_free(r);
+}
+
+/* --- the repository as a whole --------------------------------------------------------------- */
+
+#define UPLOAD "/api/v1/repository/metadata"
+
+/* The next version of targets, as it is sent. */
+static char *renewed_targets(struct running *run)
+{
+    char *text = offline_sign(run->site, offline_next(run->site, "targets"),
+                              "offline/targets-1 offline/targets-2");
+    json_auto_t *o = json_pack("{s:[{s:s, s:s}]}", "files", "role", "targets", "text", text);
+
+    free(text);
+    return json_dumps(o, JSON_COMPACT);
+}
+
+static const char *state_of(const json_t *answer)
+{
+    return json_string_value(
+        json_object_get(json_array_get(json_object_get(answer, "files"), 0), "state"));
+}
+
+static void test_repository(void **state)
+{
+    struct running *run = *state;
+    _cleanup_(free_p)
+    char *body = renewed_targets(run);
+    json_auto_t *first = NULL, *again = NULL, *status = NULL, *overview = NULL, *page = NULL;
+    json_t *roles, *entries, *entry;
+
+    assert_int_equal(ask(run, "POST", UPLOAD, run->releaser, "{\"files\":[]}", NULL), 400);
+    assert_int_equal(ask(run, "POST", UPLOAD, run->releaser, body, &first), 200);
+    assert_string_equal(state_of(first), "taken");
+    assert_int_equal(ask(run, "POST", UPLOAD, run->releaser, body, &again), 200);
+    assert_string_equal(state_of(again), "unchanged");
+    stop(run);
+    start(run); /* what was acknowledged is kept */
+    assert_int_equal(ask(run, "GET", "/api/v1/repository", run->viewer, NULL, &status), 200);
+    roles = json_object_get(status, "roles");
+    assert_int_equal(json_array_size(roles), 5);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(roles, 1), "version")), 2);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/2.targets.json", NULL, NULL, NULL), 200);
+    assert_int_equal(ask(run, "GET", "/api/v1/overview", run->viewer, NULL, &overview), 200);
+    assert_int_equal(json_array_size(json_object_get(overview, "expiry")), 5);
+    assert_int_equal(ask(run, "GET", "/api/v1/audit", run->viewer, NULL, &page), 200);
+    entries = json_object_get(page, "entries");
+    entry = json_array_get(entries, json_array_size(entries) - 1);
+    assert_string_equal(json_string_value(json_object_get(entry, "action")), "repository.metadata");
+    assert_string_equal(json_string_value(json_object_get(entry, "actor")), "releaser");
+}
+
+/* Unversioned, for whoever looks for revocations; and no other role. */
+static void test_newest_content(void **state)
+{
+    struct running *run = *state;
+
+    assert_int_equal(ask(run, "GET", "/repo/metadata/content-crs.json", NULL, NULL, NULL), 404);
+    site_publish(run->site, "1.0", NULL);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/content-crs.json", NULL, NULL, NULL), 200);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/content-edr.json", NULL, NULL, NULL), 404);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/targets.json", NULL, NULL, NULL), 404);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/content-.json", NULL, NULL, NULL), 404);
+}
+
+/* Each family has one HELP and one TYPE, before its samples; names are what Prometheus wants. */
+static void test_metrics(void **state)
+{
+    static const char family[] = "firebreak_metadata_expiry_timestamp_seconds";
+    struct running *run = *state;
+    const struct http_request rq = {.method = "GET", .path = "/metrics", .bearer = run->viewer};
+    struct http_response rs = {0};
+    char name[128] = "", *line, *rest;
+    int samples = 0;
+    struct err err = {0};
+
+    buf_init(&rs.body, 100000);
+    must(http_do(run->client, &rq, &rs, &err), &err);
+    assert_int_equal(rs.status, 200);
+    rest = rs.body.data;
+    while ((line = strsep(&rest, "\n")) && line[0]) {
+        char said[128], type[16];
+
+        if (sscanf(line, "# HELP %127s", said) == 1) {
+            snprintf(name, sizeof name, "%s", said);
+            assert_int_equal(sscanf(strsep(&rest, "\n"), "# TYPE %127s %15s", said, type), 2);
+            assert_string_equal(said, name);
+            assert_int_equal(strcmp(type, "counter") == 0, strstr(name, "_total") != NULL);
+            continue;
+        }
+        assert_int_equal(strncmp(line, name, strlen(name)), 0);
+        samples += strcmp(name, family) == 0;
+    }
+    assert_string_equal(name, family);
+    assert_int_equal(samples, 5);
+    buf_release(&rs.body);
 }
 
 /* --- tokens and audit ------------------------------------------------------------------------ */
@@ -375,9 +474,12 @@ static void test_full_disk_and_back(void **state)
 {
     static const char ann[] = "{\"name\":\"ann\",\"role\":\"viewer\"}";
     struct running *run = *state;
+    _cleanup_(free_p)
+    char *upload = renewed_targets(run);
     json_auto_t *problem = NULL;
 
     limit_files(4096);
+    assert_int_equal(ask(run, "POST", UPLOAD, run->releaser, upload, NULL), 507);
     assert_int_equal(ask(run, "POST", "/api/v1/operators", run->admin, ann, &problem), 507);
     assert_string_equal(json_string_value(json_object_get(problem, "type")),
                         "urn:firebreak:problem:store-full");
@@ -387,6 +489,8 @@ static void test_full_disk_and_back(void **state)
     limit_files(RLIM_INFINITY);
     until_healthy(run);
     assert_int_equal(ask(run, "POST", "/api/v1/operators", run->admin, ann, NULL), 201);
+    assert_int_equal(ask(run, "GET", "/repo/metadata/2.targets.json", NULL, NULL, NULL), 404);
+    assert_int_equal(ask(run, "POST", UPLOAD, run->releaser, upload, NULL), 200);
     stop(run);
     start(run); /* the audit log's chain is whole */
 }
@@ -401,6 +505,9 @@ int main(void)
         TEST(test_failed_start_leaves_nothing),
         TEST(test_least_roles),
         TEST(test_publish),
+        TEST(test_repository),
+        TEST(test_newest_content),
+        TEST(test_metrics),
         TEST(test_tokens_and_audit),
         TEST(test_tls),
         TEST(test_full_disk_and_back),

@@ -191,6 +191,37 @@ static void test_null_and_replace(void **state)
     assert_int_equal(n, 1);
 }
 
+static int see_name(void *ctx, const struct row_metadata *row, struct err *err)
+{
+    (void)err;
+    strcat(ctx, row->name);
+    return 0;
+}
+
+static void test_delete_metadata(void **state)
+{
+    struct place *p = *state;
+    const struct store_visitor v = {.metadata = see_name};
+    struct row_metadata row = {.data = "x", .len = 1};
+    struct store_batch *b = store_batch_new();
+    char names[64] = "";
+    struct err err = {0};
+
+    for (row.name = "abcd"; row.name[0]; row.name++)
+        store_put_metadata(b, &row); /* "abcd", "bcd", "cd", "d" */
+    store_delete_metadata(b, "bcd");
+    store_delete_metadata(b, "never there");
+    commit(p->store, b);
+    b = store_batch_new();
+    store_delete_metadata(b, "cd");
+    row.name = "cd"; /* and there again: a batch's order counts */
+    store_put_metadata(b, &row);
+    store_delete_metadata(b, "d");
+    commit(p->store, b);
+    assert_int_equal(store_load(p->store, &v, names, &err), 0);
+    assert_string_equal(names, "abcdcd");
+}
+
 /* --- order and grouping ---------------------------------------------------------------------- */
 
 #define N_ORDERED 500
@@ -425,6 +456,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_null_and_replace, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_delete_metadata, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_group_commit_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_commits_what_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_questions, set_up, tear_down),

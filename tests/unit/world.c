@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "repo/blob.h"
 #include "tuf/client.h"
 
 static void must(int r, const struct err *err)
@@ -138,4 +139,12 @@ void world_check_refused(struct world *w, int64_t snapshot, int r, int code, con
 int64_t world_snapshot(const struct world *w)
 {
     return repo_snapshot_version(w->site->s.repo);
+}
+
+bool world_has(const struct world *w, const char *path)
+{
+    _cleanup_(blob_unref_p)
+    struct blob *b = repo_get(w->site->s.repo, path);
+
+    return b != NULL;
 }

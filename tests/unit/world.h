@@ -36,6 +36,8 @@ struct world {
 int world_set_up(void **state);
 int world_tear_down(void **state);
 int64_t world_snapshot(const struct world *w);
+/* Is this path served? */
+bool world_has(const struct world *w, const char *path);
 /* The client from before follows, and goes on doing so after a restart. */
 void world_check_followed(struct world *w);
 void world_check_taken(struct world *w, int r, const struct err *err);
