@@ -30,8 +30,7 @@ struct key_kind {
     const EVP_MD *(*digest)(void); /* NULL: the scheme hashes by itself */
     EVP_PKEY *(*decode)(const char *text);
     int (*encode)(EVP_PKEY *pkey, char ret[PUBLIC_TEXT_MAX]);
-    /* NULL for a sound key, else what is wrong with it; may be NULL: all decoded ones are sound */
-    const char *(*fault)(const EVP_PKEY *pkey);
+    const char *(*fault)(const EVP_PKEY *pkey); /* NULL for a sound key, else what is wrong */
 };
 
 struct key {
@@ -127,6 +126,34 @@ static int encode_pem(EVP_PKEY *pkey, char ret[PUBLIC_TEXT_MAX])
     return 0;
 }
 
+/* Points of small order, low byte first, without the sign bit: signatures for them can be made by
+ * anybody, for any bytes. The last two are second spellings. */
+static const char *const ed25519_small_order[] = {
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+};
+
+static const char *ed25519_fault(const EVP_PKEY *pkey)
+{
+    unsigned char raw[ED25519_LEN];
+    char text[2 * ED25519_LEN + 1];
+    size_t len = sizeof raw;
+
+    if (EVP_PKEY_get_raw_public_key(pkey, raw, &len) != 1 || len != sizeof raw)
+        return "has no public half";
+    raw[ED25519_LEN - 1] &= 0x7f;
+    hex_encode(raw, sizeof raw, text);
+    for (size_t i = 0; i < sizeof ed25519_small_order / sizeof ed25519_small_order[0]; i++)
+        if (!strcmp(text, ed25519_small_order[i]))
+            return "is a point of small order";
+    return NULL;
+}
+
 /* Anybody could sign for a point at infinity; parameters that are spelled out are what RFC 5480
  * forbids, and other implementations refuse. */
 static const char *ec_fault(const EVP_PKEY *pkey)
@@ -164,7 +191,8 @@ static const char *rsa_fault(const EVP_PKEY *pkey)
 /* The first row of an EVP type and group is the one that new keys are named by; the later names of
  * ECDSA keys are those of older repositories. */
 static const struct key_kind kinds[] = {
-    {"ed25519", "ed25519", "ed25519", "ED25519", NULL, NULL, decode_ed25519, encode_ed25519, NULL},
+    {"ed25519", "ed25519", "ed25519", "ED25519", NULL, NULL, decode_ed25519, encode_ed25519,
+     ed25519_fault},
     {"ecdsa", "ecdsa", "ecdsa-sha2-nistp256", "EC", "prime256v1", EVP_sha256, decode_pem,
      encode_pem, ec_fault},
     {"ecdsa-p384", "ecdsa", "ecdsa-sha2-nistp384", "EC", "secp384r1", EVP_sha384, decode_pem,
@@ -208,7 +236,7 @@ static bool kind_is_of(const struct key_kind *kind, EVP_PKEY *pkey)
 
 static int check_sound(const struct key_kind *kind, const EVP_PKEY *pkey, struct err *err)
 {
-    const char *fault = kind->fault ? kind->fault(pkey) : NULL;
+    const char *fault = kind->fault(pkey);
 
     ERR_clear_error();
     if (!fault)

@@ -159,6 +159,13 @@ broken("not a point", "point at infinity", "ecdsa", P256, pem(bytes(infinity)))
 off = bytearray(der_of(p256.public))
 off[-1] ^= 1
 broken("malformed", "point off the curve", "ecdsa", P256, pem(bytes(off)))
+for text in ("00" * 32, "01" + "00" * 31, "00" * 31 + "80", "01" + "00" * 30 + "80", "ec" + "ff" * 31, "ed" + "ff" * 31,
+             "ee" + "ff" * 30 + "7f", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+             "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa"):
+    broken("small order", "anybody's point", "ed25519", "ed25519", text)
+broken("malformed", "ed25519, a digit less", "ed25519", "ed25519", "d7" * 31 + "d")
+broken("malformed", "ed25519, a byte more", "ed25519", "ed25519", "d7" * 33)
+broken("malformed", "ed25519 in PEM", "ed25519", "ed25519", Pair("-algorithm", "ED25519").public)
 broken("malformed", "text after it", "ecdsa", P256, p256.public + "x")
 broken("malformed", "another block after it", "ecdsa", P256, p256.public + p256.public)
 broken("malformed", "text before it", "ecdsa", P256, "x\n" + p256.public)
