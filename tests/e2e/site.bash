@@ -86,10 +86,15 @@ start_crowd() {
     wait_until 60 "the crowd is enrolled" test -e "$WORK/crowd-ready"
 }
 
-# publish VERSION [FILE CONTENT]...: build, sign twice, publish; $lowest: its lowest sequence, where set
+# Files of the keys that sign releases; none: the first two of offline/.
+content_keys=()
+
+# publish VERSION [FILE CONTENT]...: build, sign, publish; $lowest: its lowest sequence, where set
 publish() {
-    local version=$1 dir=$WORK/release-$1
+    local version=$1 dir=$WORK/release-$1 key
+    local -a keys=("${content_keys[@]}")
     shift
+    [ ${#keys[@]} -gt 0 ] || keys=("$site/offline/content-$channel-"{1,2}.pem)
     mkdir -p "$dir/tree"
     echo "content of $version" >"$dir/tree/rules.conf"
     while [ $# -gt 0 ]; do
@@ -100,9 +105,8 @@ publish() {
     expect 0 fb release build "$dir/tree" --channel "$channel" --version "$version" --faster-pace \
         --root "$site/endpoint/root.json" --pace "$WORK/pace.json" -o "$dir/out" \
         ${lowest:+--lowest-sequence "$lowest"}
-    for key in 1 2; do
-        expect 0 fb release sign "$dir/out" --key "$site/offline/content-$channel-$key.pem" \
-            --passphrase-file "$WORK/passphrase"
+    for key in "${keys[@]}"; do
+        expect 0 fb release sign "$dir/out" --key "$key" --passphrase-file "$WORK/passphrase"
     done
     expect 0 fb release publish "$dir/out" --root "$site/endpoint/root.json"
 }

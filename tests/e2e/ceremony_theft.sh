@@ -1,0 +1,51 @@
+#!/bin/bash
+# The server's own keys were stolen, and used: the thief ran the online roles' versions ahead. New online
+# keys, named by a new root and new targets that came by bootstrap_dir, put an end to it; endpoints follow.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/site.bash"
+. "$(dirname "$0")/ceremony.bash"
+online=$site/server/online
+boot=$site/server/bootstrap
+
+before_ceremony
+get root "$desk/1.root.json"
+get targets "$desk/1.targets.json"
+cp -a "$online" "$WORK/stolen"
+stop server
+
+step "new online keys, the old ones out of the way"
+declare -A old=()
+for role in snapshot timestamp rollout permit; do
+    old[$role]=$("$bin" --json key show "$online/$role.pem" | jq -r .keyid)
+    rm "$online/$role.pem"
+    expect 0 "$bin" key new "$online/$role.pem" --no-passphrase
+    mv "$online/$role.pem.pub.json" "$desk/$role.pub.json"
+done
+draft repo change "$desk/1.root.json" -o "$desk/half.json" --role snapshot \
+    --add-key "$desk/snapshot.pub.json" --remove-key "${old[snapshot]}"
+draft repo change "$desk/half.json" -o "$desk/2.root.json" --role timestamp \
+    --add-key "$desk/timestamp.pub.json" --remove-key "${old[timestamp]}"
+draft repo change "$desk/1.targets.json" -o "$desk/2.targets.json" --role rollout \
+    --add-key "$desk/rollout.pub.json" --remove-key "${old[rollout]}"
+for key in 1 2; do
+    sign 0 "$desk/2.root.json" "root-$key" --root "$desk/1.root.json"
+    sign 0 "$desk/2.targets.json" "targets-$key" --root "$desk/2.root.json" --previous "$desk/1.targets.json"
+done
+
+step "without the root that names them the server does not start with them"
+expect 3 "$FIREBREAK_BIN/firebreakd" --config "$site/server/firebreakd.conf"
+
+step "the new root and targets by bootstrap_dir; operators whose tokens the thief saw are shut out"
+cp "$desk/2.root.json" "$desk/2.targets.json" "$boot/"
+start_server
+wait_until 20 "the endpoint trusts the new root" eval '[ "$(trusted root)" = 2 ]'
+assert_eq "$(jq -r '.signatures[].keyid' "$WORK"/one/state/tuf/*/timestamp.json)" \
+    "$(jq -r '.signed.roles.timestamp.keyids[0]' "$desk/2.root.json")" "whose timestamp the endpoint believes"
+rolled_out 2.0
+
+step "what the stolen keys sign is worth nothing any more"
+get root "$desk/now.json"
+! jq -e --arg id "${old[timestamp]}" '.signed.keys[$id]' "$desk/now.json" || fail "the stolen key is still named"
+stop server
+cp "$WORK/stolen/"{snapshot,timestamp,rollout}.pem "$online/"
+expect 3 "$FIREBREAK_BIN/firebreakd" --config "$site/server/firebreakd.conf"
