@@ -13,7 +13,8 @@ static const struct text_row server_rows[] = {
     {"tls_key", "", "PEM private key of the certificate"},
     {"state_dir", "state", "database and blobs; back it up"},
     {"online_dir", "online", "the server's own keys and its master secret"},
-    {"bootstrap_dir", "bootstrap", "root, targets and operators, read on the first start"},
+    {"bootstrap_dir", "bootstrap",
+     "root, targets and operators; newer files and new names are taken in at each start"},
     {"policies_dir", FIREBREAK_POLICIES_DIR, "how rollouts proceed, one JSON file each"},
     {"checkin_interval", "60", "seconds between check-ins of devices with nothing going on"},
     {"anonymous_viewer", "no", "whether the dashboard may be read without a token"},
@@ -70,12 +71,18 @@ int init_text_readme(const struct init_options *o, struct buf *ret)
         "            root-1..%d      name all other keys; needed once a year (%d of %d)\n"
         "            targets-1..%d   delegate to channels; needed every %d days (%d of %d)\n"
         "            content-%s-1..%d  sign releases (%d of %d)\n"
-        "            All are encrypted with the passphrase that was given.\n"
+        "            All are encrypted with the one passphrase that was given: this is a site of\n"
+        "            one person at one desk. For keys of several people each makes their own with\n"
+        "            'firebreak key new', and root 2 and targets 2 name those instead, best "
+        "before\n"
+        "            the first start: docs/ceremonies.md, \"A site with keys of several people\".\n"
+        "            There, too: the yearly root, lost and stolen keys, one more channel.\n"
         "server/     Goes to the server. online/ holds keys that can time and order content but\n"
         "            never make it, and master.key, from which device keys are derived. Start "
         "with\n"
         "            firebreakd --config server/firebreakd.conf\n"
-        "            If its online keys are stolen, new ones are named with the root keys.\n"
+        "            If its online keys are stolen, a new root and a new targets name others,\n"
+        "            and come in through bootstrap/: docs/ceremonies.md.\n"
         "endpoint/   Goes to every endpoint: the trusted root and the agent's configuration.\n"
         "            Neither is secret; root.json must arrive unchanged.\n"
         "operators/  One bearer token a person, by role. Hand them out, then delete this folder:\n"

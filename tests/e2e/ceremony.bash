@@ -42,7 +42,7 @@ sign() {
     expect "$want" alone "$bin" repo sign "$file" --key "$key" --passphrase-file "$WORK/passphrase" --yes "$@"
 }
 
-# next CHANGE...: 'repo ...' offline; its output in $out
+# draft COMMAND...: 'firebreak COMMAND...' offline
 draft() {
     expect 0 alone "$bin" "$@"
 }
@@ -69,12 +69,16 @@ before_ceremony() {
     rolled_out 1.0
 }
 
+rollout_over() {
+    case $(rollout_field .state) in complete | halted | "") ;; *) false ;; esac
+}
+
 # rolled_out VERSION: published, and on the endpoint of before
 rolled_out() {
     publish "$1"
+    wait_until 20 "the rollout before $1 is over" rollout_over
     expect 0 fb rollout start "$channel/$1" --policy quick
     wait_until 20 "the endpoint of before runs $1" endpoint_runs one "$1"
-    wait_until 20 "$1 is complete" rollout_is .state complete
 }
 
 # trusted ROLE: the version that the endpoint of before trusts
