@@ -1,6 +1,7 @@
 /* targets: see targets.h. */
 #include "targets.h"
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/file.h"
@@ -17,6 +18,19 @@ static bool is_here(const struct tuf_target *t, const char *path)
     return here;
 }
 
+/* An interrupt waits until the temporary file is gone. */
+static int write_whole(const char *path, const struct buf *b, struct err *err)
+{
+    sigset_t all, before;
+    int r;
+
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    r = file_write_durable(path, b->data, b->len, 0644, err);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
 static int download(struct tuf_client *c, const struct tuf_target *t, const char *path,
                     struct err *err)
 {
@@ -26,7 +40,7 @@ static int download(struct tuf_client *c, const struct tuf_target *t, const char
     buf_init(&b, TARGET_BYTES_MAX);
     r = tuf_client_download(c, t, &b, err);
     if (r == 0)
-        r = file_write_durable(path, b.data, b.len, 0644, err);
+        r = write_whole(path, &b, err);
     buf_release(&b);
     return r;
 }

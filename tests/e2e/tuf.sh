@@ -60,7 +60,8 @@ expect 1 download rollout/crs.json content/crs/none.json $manifest
 assert_eq "$(files "$WORK/targets")" "rollout%2Fcrs.json " "files after a failure"
 
 step "expiry is judged by the clock that it is given"
-if command -v faketime >/dev/null; then
+# a sanitizer's runtime insists on being the first library
+if command -v faketime >/dev/null && ! ldd "$FIREBREAK_BIN/firebreak-tuf" | grep -q libasan; then
     expect 1 faketime -f +400d "$FIREBREAK_BIN/firebreak-tuf" --metadata-dir "$WORK/metadata" \
         --metadata-url "$url/repo/metadata" refresh
     [[ $out == *expired* ]] || fail "not told as expired: $out"
