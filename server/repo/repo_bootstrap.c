@@ -61,7 +61,7 @@ static int64_t published_version(const struct repo_image *i, const char *role)
         return i->root;
     if (strcmp(role, "targets") == 0)
         return i->targets;
-    c = image_channel(i, role + sizeof CONTENT_PREFIX - 1);
+    c = image_any_channel(i, role + sizeof CONTENT_PREFIX - 1);
     return c ? c->content : 0;
 }
 
@@ -155,17 +155,6 @@ int repo_bootstrap_newer(struct server *s, struct repo_files **ret, struct err *
 
 /* --- first start ----------------------------------------------------------------------------- */
 
-static int verify_root(const struct metadata *root, struct err *err)
-{
-    struct key_set keys = {0};
-    int r = metadata_root_keys(root, "root", &keys, err);
-
-    if (r == 0)
-        r = envelope_verify(root->envelope, &keys, "root", err);
-    key_set_release(&keys);
-    return r;
-}
-
 /* It names the repository, and it vouches for itself; the last one's expiry counts. */
 static int first_root(const struct repo_work *w, struct err *err)
 {
@@ -188,7 +177,7 @@ static int first_root(const struct repo_work *w, struct err *err)
         r = err_set(err, ERR_INVALID, "'%s' is version %lld, not 1", from,
                     (long long)root->version);
     if (r == 0)
-        r = verify_root(root, err);
+        r = repo_verify_by_root(root, root, "root", err);
     if (r == 0)
         r = repo_put(w, "metadata/1.root.json", text.data, text.len, 1, err);
     buf_release(&text);

@@ -6,7 +6,7 @@
 
 #include "repo/repo_internal.h"
 
-static struct repo_channel *find(const struct repo_image *i, const char *name)
+struct repo_channel *image_any_channel(const struct repo_image *i, const char *name)
 {
     for (size_t n = 0; n < i->n_channels; n++)
         if (strcmp(i->channels[n].name, name) == 0)
@@ -16,7 +16,7 @@ static struct repo_channel *find(const struct repo_image *i, const char *name)
 
 struct repo_channel *image_channel(const struct repo_image *i, const char *name)
 {
-    struct repo_channel *c = find(i, name);
+    struct repo_channel *c = image_any_channel(i, name);
 
     return c && !c->gone ? c : NULL;
 }
@@ -24,7 +24,7 @@ struct repo_channel *image_channel(const struct repo_image *i, const char *name)
 /* Found or added, in which case it is gone until somebody says otherwise. */
 static int know(struct repo_image *i, const char *name, struct repo_channel **ret, struct err *err)
 {
-    struct repo_channel *p = find(i, name);
+    struct repo_channel *p = image_any_channel(i, name);
     int r = p ? 0 : channel_name_check(name, err);
 
     if (r < 0 || p) {

@@ -1,6 +1,7 @@
 /* repo_content: may this content metadata be published, with a release or without one? Everything
  * in it was signed offline; here is checked that it was, and that it fits what is there already. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "repo/repo_internal.h"
@@ -29,23 +30,9 @@ void content_release(struct content *c)
 
 /* --- who signed ------------------------------------------------------------------------------ */
 
-/* No client would look at it where anything above it has run out. */
 int content_check_expiry(const struct content *c, struct err *err)
 {
-    int64_t now_s = clock_wall_ms(c->server->clock) / 1000;
-    _cleanup_(metadata_free_p)
-    struct metadata *root = NULL;
-    _cleanup_(metadata_free_p)
-    struct metadata *targets = NULL;
-    int r = image_metadata(c->image, "root", c->image->root, TUF_ROOT, &root, err);
-
-    if (r == 0)
-        r = image_metadata(c->image, "targets", c->image->targets, TUF_TARGETS, &targets, err);
-    if (r == 0)
-        r = metadata_check_expiry(root, now_s, "root", err);
-    if (r == 0)
-        r = metadata_check_expiry(targets, now_s, "targets", err);
-    return r < 0 ? r : metadata_check_expiry(c->next, now_s, c->role, err);
+    return metadata_check_expiry(c->next, clock_wall_ms(c->server->clock) / 1000, c->role, err);
 }
 
 int content_check_signed(const struct content *c, struct err *err)
@@ -149,27 +136,39 @@ int content_check_listed(const struct content *c, struct err *err)
     return 0;
 }
 
-/* What was listed and no longer is must not be needed. */
+/* A plan needs it, and it is not taken back at the same time. */
+static int check_drop(const struct content *c, const struct revoked *revoked, const char *path,
+                      const char *digest, struct err *err)
+{
+    const struct repo_listing *l;
+
+    if (!rollouts_needs(c->server, c->channel->name, digest) || revoked_reason(revoked, digest))
+        return 0;
+    l = listing_of(c, path);
+    err_set(err, ERR_CONFLICT, "'%s' drops '%.128s', which a plan still needs", c->role, path);
+    return err_remedy(err, "make it again with --keep-version %s", l ? l->version : "V");
+}
+
 int content_check_dropped(const struct content *c, struct err *err)
 {
+    _cleanup_(free_p)
+    struct revoked *revoked = malloc(sizeof *revoked);
     const char *path;
     json_t *target;
+    int r = revoked ? revoked_read(c->next, revoked, err)
+                    : err_set(err, ERR_NOMEM, "out of memory for revocations");
 
-    if (!c->present)
-        return 0;
+    if (r < 0 || !c->present)
+        return err_context(err, r, "'%s'", c->role);
     json_object_foreach (json_object_get(c->present->body, "targets"), path, target) {
         struct tuf_target was, is;
 
         if (metadata_target(c->next, path, &is, NULL) == 0 ||
-            metadata_target(c->present, path, &was, err) < 0)
+            metadata_target(c->present, path, &was, NULL) < 0)
             continue;
-        if (rollouts_needs(c->server, c->channel->name, was.sha256)) {
-            const struct repo_listing *l = listing_of(c, path);
-
-            err_set(err, ERR_CONFLICT, "'%s' drops '%.128s', which a plan still needs", c->role,
-                    path);
-            return err_remedy(err, "make it again with --keep-version %s", l ? l->version : "V");
-        }
+        r = check_drop(c, revoked, path, was.sha256, err);
+        if (r < 0)
+            return r;
     }
     return 0;
 }

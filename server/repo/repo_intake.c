@@ -143,18 +143,6 @@ static int put(const struct intake *in, const struct item *it, struct err *err)
     return r;
 }
 
-static int verify_by_root(const struct metadata *root, const struct metadata *m, const char *role,
-                          struct err *err)
-{
-    struct key_set keys = {0};
-    int r = metadata_root_keys(root, role, &keys, err);
-
-    if (r == 0)
-        r = envelope_verify(m->envelope, &keys, role, err);
-    key_set_release(&keys);
-    return r;
-}
-
 static int refuse_old(const char *role, int64_t version, int64_t present, struct err *err)
 {
     err_set(err, ERR_ROLLBACK, "%s version %lld is not above the published one, %lld", role,
@@ -185,12 +173,12 @@ static int take_root(struct intake *in, const struct item *it, struct err *err)
     if (r == 0)
         r = parse(it, &m, err);
     if (r == 0)
-        r = err_context(err, verify_by_root(in->root, m, "root", err),
+        r = err_context(err, repo_verify_by_root(in->root, m, "root", err),
                         "root version %lld by the keys of version %lld", (long long)it->version,
                         (long long)i->root);
     if (r == 0)
-        r = err_context(err, verify_by_root(m, m, "root", err), "root version %lld by its own keys",
-                        (long long)it->version);
+        r = err_context(err, repo_verify_by_root(m, m, "root", err),
+                        "root version %lld by its own keys", (long long)it->version);
     if (r == 0)
         r = put(in, it, err);
     if (r < 0)
@@ -233,7 +221,7 @@ static int check_present_targets(const struct intake *in, struct err *err)
     int r = image_metadata(i, "targets", i->targets, TUF_TARGETS, &m, err);
 
     if (r == 0)
-        r = verify_by_root(in->root, m, "targets", err);
+        r = repo_verify_by_root(in->root, m, "targets", err);
     if (r == 0)
         return 0;
     r = err_context(err, r, "targets under root version %lld", (long long)i->root);
@@ -271,7 +259,7 @@ static int take_targets(struct intake *in, const struct item *it, struct err *er
         return refuse_old("targets", it->version, i->targets, err);
     r = parse(it, &m, err);
     if (r == 0)
-        r = verify_by_root(in->root, m, "targets", err);
+        r = repo_verify_by_root(in->root, m, "targets", err);
     if (r == 0)
         r = metadata_check_expiry(m, in->now_s, "targets", err);
     if (r == 0)
@@ -307,7 +295,7 @@ static int take_content(struct intake *in, const struct item *it, struct err *er
 
     if (r == 0)
         r = content_check_signed(&c, err);
-    if (r == 0)
+    if (r == 0) /* its own only: revocations must come in though targets have run out */
         r = content_check_expiry(&c, err);
     if (r == 0)
         r = content_check_version(&c, err);

@@ -163,8 +163,9 @@ int repo_note_all_listed(struct repo_image *i, struct err *err);
 
 #define CONTENT_PREFIX "content-"
 
-/* One that targets delegates; NULL: there is none. */
+/* One that targets delegates; one that it ever did. NULL: there is none. */
 struct repo_channel *image_channel(const struct repo_image *i, const char *name);
+struct repo_channel *image_any_channel(const struct repo_image *i, const char *name);
 /* The channels are those that targets delegates content of; the others are gone. */
 int image_set_channels(struct repo_image *i, const struct metadata *targets, struct err *err);
 /* What a snapshot lists of content, of channels that are gone, too. */
@@ -213,6 +214,10 @@ int repo_empty_plan(const struct server *s, const struct repo *r, const char *ch
 int repo_verify(const struct repo_image *base, const struct repo_image *i, int64_t now_s,
                 struct err *err);
 
+/* Signed by the keys that root names for a top-level role? */
+int repo_verify_by_root(const struct metadata *root, const struct metadata *m, const char *role,
+                        struct err *err);
+
 /* --- repo_load.c ----------------------------------------------------------------------------- */
 
 /* What the store has. *ret NULL: nothing yet. Sets the repository's id; keys are not looked for.
@@ -239,8 +244,8 @@ struct content {
 };
 
 /* ERR_NOT_FOUND where there is no such channel. The checks then are, each in turn: signed by the
- * channel's keys and, with all above it, not expired; above the present version; lists nothing but
- * what was published; drops nothing that is needed. */
+ * channel's keys; not expired; above the present version; lists nothing but what was published;
+ * its revocations can be read, and it drops nothing else that is needed. */
 int content_init(struct content *c, struct server *s, const struct repo_image *i,
                  const char *channel, const char *text, size_t len, struct err *err);
 void content_release(struct content *c);

@@ -22,6 +22,25 @@ static void intake_release(struct intake *in)
     content_release(&in->content);
 }
 
+/* No client would look at the new release where anything above it has run out. */
+static int check_expiry(const struct content *c, struct err *err)
+{
+    int64_t now_s = clock_wall_ms(c->server->clock) / 1000;
+    _cleanup_(metadata_free_p)
+    struct metadata *root = NULL;
+    _cleanup_(metadata_free_p)
+    struct metadata *targets = NULL;
+    int r = image_metadata(c->image, "root", c->image->root, TUF_ROOT, &root, err);
+
+    if (r == 0)
+        r = image_metadata(c->image, "targets", c->image->targets, TUF_TARGETS, &targets, err);
+    if (r == 0)
+        r = metadata_check_expiry(root, now_s, "root", err);
+    if (r == 0)
+        r = metadata_check_expiry(targets, now_s, "targets", err);
+    return r < 0 ? r : content_check_expiry(c, err);
+}
+
 /* --- the manifest ---------------------------------------------------------------------------- */
 
 static int check_manifest(struct intake *in, size_t len, struct err *err)
@@ -105,7 +124,7 @@ static int check(struct intake *in, const char *manifest, size_t len, struct err
     if (r == 0)
         r = content_check_signed(c, err);
     if (r == 0)
-        r = content_check_expiry(c, err);
+        r = check_expiry(c, err);
     if (r == 0)
         r = check_manifest(in, len, err);
     if (r == 0)

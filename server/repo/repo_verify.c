@@ -161,6 +161,18 @@ static int take(struct tuf_client *c, const struct repo_image *i, int64_t now_s,
     return r;
 }
 
+int repo_verify_by_root(const struct metadata *root, const struct metadata *m, const char *role,
+                        struct err *err)
+{
+    struct key_set keys = {0};
+    int r = metadata_root_keys(root, role, &keys, err);
+
+    if (r == 0)
+        r = envelope_verify(m->envelope, &keys, role, err);
+    key_set_release(&keys);
+    return r;
+}
+
 int repo_verify(const struct repo_image *base, const struct repo_image *i, int64_t now_s,
                 struct err *err)
 {

@@ -460,6 +460,79 @@ static void test_channel_in_use_stays(void **state)
     must(offline_take(w->site, "targets", targets_with_channel(w, "edr", true), &err), &err);
 }
 
+/* --- revocations ----------------------------------------------------------------------------- */
+
+/* Content metadata that takes 1.0 back, on a release that it lists besides. */
+static char *revoking(struct world *w, const char *digest, const char *drop)
+{
+    json_t *body = offline_next(w->site, "content-crs");
+    json_t *targets = json_object_get(body, "targets");
+    json_t *target = json_object_get(targets, "content/crs/2.0.json");
+
+    json_object_set_new(json_object_get(target, "custom"), "revoked",
+                        json_pack("[{s:s, s:s}]", "digest", digest, "reason", "eats hosts"));
+    if (drop)
+        json_object_del(targets, drop);
+    return offline_sign(w->site, body, CONTENT);
+}
+
+static void test_revocation_though_all_above_has_expired(void **state)
+{
+    struct world *w = *state;
+    struct channel *ch = rollouts_channel(w->site->s.rollouts, "crs");
+    json_t *targets;
+    char one[65];
+    struct err err = {0};
+
+    targets = json_object_get(w->site->listed, "content/crs/1.0.json");
+    snprintf(one, sizeof one, "%s",
+             json_string_value(json_object_get(json_object_get(targets, "hashes"), "sha256")));
+    site_publish(w->site, "2.0", NULL);
+    memcpy(ch->baseline.digest, one, sizeof one); /* a plan needs it */
+    ch->baseline.sequence = 1;
+    w->site->at.wall_ms += INT64_C(400) * 86400000;
+    must(offline_take(w->site, "content-crs", revoking(w, one, "content/crs/1.0.json"), &err),
+         &err);
+    assert_int_equal(ch->n_recalls, 1);
+    assert_string_equal(ch->recalls[0].digest, one);
+    assert_string_equal(ch->baseline.digest, "");
+}
+
+static void test_drop_of_what_is_needed(void **state)
+{
+    struct world *w = *state;
+    struct channel *ch = rollouts_channel(w->site->s.rollouts, "crs");
+    json_t *body;
+    char two[65];
+    struct err err = {0};
+    int64_t snapshot;
+    int r;
+
+    site_publish(w->site, "2.0", two);
+    memcpy(ch->baseline.digest, two, sizeof two);
+    ch->baseline.sequence = 2;
+    snapshot = world_snapshot(w);
+    body = offline_next(w->site, "content-crs");
+    json_object_del(json_object_get(body, "targets"), "content/crs/2.0.json");
+    r = offline_take(w->site, "content-crs", offline_sign(w->site, body, CONTENT), &err);
+    world_check_refused(w, snapshot, r, ERR_CONFLICT, "2.0", &err);
+    assert_non_null(strstr(err_show_remedy(&err), "--keep-version 2.0"));
+}
+
+static void test_unreadable_revocation(void **state)
+{
+    struct world *w = *state;
+    struct err err = {0};
+    int64_t snapshot;
+    int r;
+
+    site_publish(w->site, "2.0", NULL);
+    snapshot = world_snapshot(w);
+    r = offline_take(w->site, "content-crs", revoking(w, "no digest", NULL), &err);
+    world_check_refused(w, snapshot, r, ERR_INVALID, "revoked", &err);
+    assert_false(atomic_load(&w->site->s.degraded));
+}
+
 /* --- crashes --------------------------------------------------------------------------------- */
 
 /* Staged, and the machine stops: before the commit there is nothing, after it everything. */
@@ -510,6 +583,9 @@ int main(void)
         TEST(test_channel_comes),
         TEST(test_channel_goes_and_returns),
         TEST(test_channel_in_use_stays),
+        TEST(test_revocation_though_all_above_has_expired),
+        TEST(test_drop_of_what_is_needed),
+        TEST(test_unreadable_revocation),
         TEST(test_crash_around_the_commit),
     };
 

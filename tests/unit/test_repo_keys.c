@@ -151,6 +151,24 @@ static void test_newer_files_at_start(void **state)
     assert_true(world_has(w, "metadata/4.root.json"));
 }
 
+/* What was taken in of a channel that is gone now may stay in the folder. */
+static void test_files_of_a_gone_channel(void **state)
+{
+    struct world *w = *state;
+    json_t *targets = offline_next(w->site, "targets");
+    struct key *k = offline_public(w->site, "offline/content-crs-3");
+    struct err err = {0};
+
+    offline_lay_down(w->site, "content-crs", 1, strdup("taken in long ago"));
+    offline_delegate(targets, "content-edr", "content/edr/*", &k, 1, 1);
+    offline_undelegate(targets, "content-crs");
+    key_free(k);
+    must(offline_take(w->site, "targets", offline_sign(w->site, targets, TARGETS), &err), &err);
+    restart(w);
+    offline_lay_down(w->site, "content-crs", 2, strdup("{}"));
+    assert_true(restart_error(w, &err) < 0);
+}
+
 static void test_bad_files_stop_the_start(void **state)
 {
     struct world *w = *state;
@@ -302,10 +320,15 @@ static void test_new_permit_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_new_online_keys),      TEST(test_missing_private_key),
-        TEST(test_unsafe_private_key),   TEST(test_two_signatures_wanted),
-        TEST(test_newer_files_at_start), TEST(test_bad_files_stop_the_start),
-        TEST(test_first_start_late),     TEST(test_stolen_keys),
+        TEST(test_new_online_keys),
+        TEST(test_missing_private_key),
+        TEST(test_unsafe_private_key),
+        TEST(test_two_signatures_wanted),
+        TEST(test_newer_files_at_start),
+        TEST(test_bad_files_stop_the_start),
+        TEST(test_files_of_a_gone_channel),
+        TEST(test_first_start_late),
+        TEST(test_stolen_keys),
         TEST(test_new_permit_key),
     };
 
