@@ -149,6 +149,22 @@ static int check_passphrase(const char *passphrase, struct err *err)
     return err_set(err, ERR_INVALID, "passphrase is empty or longer than %d bytes", PASSPHRASE_MAX);
 }
 
+/* Take the name first, so that of two who want it one is told; a crash leaves an empty file. */
+static int write_new(const char *path, EVP_PKEY *pkey, const char *passphrase, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), r;
+
+    if (fd < 0 && errno == EEXIST)
+        return err_set(err, ERR_EXISTS, "'%s' exists; a key is never overwritten", path);
+    if (fd < 0)
+        return err_errno(err, errno, "create '%s'", path);
+    close(fd);
+    r = write_private(path, pkey, passphrase, err);
+    if (r < 0)
+        unlink(path);
+    return r;
+}
+
 int key_generate(const char *type, const char *path, const char *passphrase, struct key **ret_pub,
                  struct err *err)
 {
@@ -158,11 +174,9 @@ int key_generate(const char *type, const char *path, const char *passphrase, str
     struct key *pub = NULL;
     int r;
 
-    if (file_exists(path))
-        return err_set(err, ERR_EXISTS, "'%s' exists; a key is never overwritten", path);
     if ((r = check_passphrase(passphrase, err)) < 0 || (r = key_new_pair(type, &pkey, err)) < 0 ||
         (r = key_from_pkey(pkey, &pub, err)) < 0 ||
-        (r = write_private(path, pkey, passphrase, err)) < 0)
+        (r = write_new(path, pkey, passphrase, err)) < 0)
         return r;
     if (ret_pub)
         *ret_pub = take_ptr(pub);
