@@ -28,8 +28,7 @@ static json_t *text_of(const json_t *v)
     return o;
 }
 
-/* --- keys and roles -----------------------------------------------------------------------------
- */
+/* --- keys and roles ------------------------------------------------------------------------- */
 
 const char *ceremony_key_type(const json_t *table, const char *keyid)
 {
@@ -194,8 +193,7 @@ static void diff_roles(struct diff *d)
         diff_order(d, from, to);
 }
 
-/* --- targets ------------------------------------------------------------------------------------
- */
+/* --- targets -------------------------------------------------------------------------------- */
 
 static const char *sha256_of(const json_t *target)
 {
@@ -270,8 +268,7 @@ static int diff_revoked(struct diff *d, struct err *err)
     return r;
 }
 
-/* --- the rest -----------------------------------------------------------------------------------
- */
+/* --- the rest ------------------------------------------------------------------------------- */
 
 static void diff_field(struct diff *d, const char *field, const json_t *from, const json_t *to)
 {

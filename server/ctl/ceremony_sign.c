@@ -11,8 +11,7 @@
 #define SIG_MAX        16384
 #define CANON_MAX      (16 * 1024 * 1024) /* bytes of a canonical "signed" */
 
-/* --- who is to sign ----------------------------------------------------------------------------
- */
+/* --- who is to sign ------------------------------------------------------------------------- */
 
 static struct ceremony_group *new_group(struct ceremony_groups *g)
 {
@@ -135,8 +134,7 @@ bool ceremony_has_say(const struct ceremony_groups *g, const struct key *k)
     return false;
 }
 
-/* --- what the signatures are worth --------------------------------------------------------------
- */
+/* --- what the signatures are worth ---------------------------------------------------------- */
 
 /* Shape of the list; a key id that stands there twice has every client refuse the file. */
 static int read_signatures(const json_t *envelope, const char *what, json_t **ret, struct err *err)
@@ -285,8 +283,7 @@ int ceremony_check_bad(const json_t *tally, const char *what, struct err *err)
     return 0;
 }
 
-/* --- ids ----------------------------------------------------------------------------------------
- */
+/* --- ids ------------------------------------------------------------------------------------ */
 
 int ceremony_check_ids(const struct metadata *m, const char *what, struct err *err)
 {
@@ -308,8 +305,7 @@ int ceremony_check_ids(const struct metadata *m, const char *what, struct err *e
     return 0;
 }
 
-/* --- merging ------------------------------------------------------------------------------------
- */
+/* --- merging -------------------------------------------------------------------------------- */
 
 static int check_same_signed(const struct buf *a, const json_t *other, struct err *err)
 {

@@ -63,8 +63,7 @@ static int change_write(const struct cli *cli, const struct change *c, struct er
     return 0;
 }
 
-/* --- repo change --------------------------------------------------------------------------------
- */
+/* --- repo change ---------------------------------------------------------------------------- */
 
 static int change_role(const struct cli *cli, json_t *body, struct err *err)
 {
@@ -115,8 +114,7 @@ int repo_change_run(struct cli *cli, struct err *err)
     return r;
 }
 
-/* --- repo renew ---------------------------------------------------------------------------------
- */
+/* --- repo renew ----------------------------------------------------------------------------- */
 
 int repo_renew_run(struct cli *cli, struct err *err)
 {
@@ -132,8 +130,7 @@ int repo_renew_run(struct cli *cli, struct err *err)
     return r;
 }
 
-/* --- channel add --------------------------------------------------------------------------------
- */
+/* --- channel add ---------------------------------------------------------------------------- */
 
 int channel_add_run(struct cli *cli, struct err *err)
 {

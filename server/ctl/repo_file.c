@@ -81,8 +81,7 @@ int repo_file_write_draft(const char *path, json_t *body, struct err *err)
     return r == 0 ? file_write_durable(path, text.data, text.len, 0644, err) : r;
 }
 
-/* --- public keys --------------------------------------------------------------------------------
- */
+/* --- public keys ---------------------------------------------------------------------------- */
 
 int repo_keys_read(const struct cli *cli, const char *option, struct repo_keys *ret,
                    struct err *err)
@@ -109,8 +108,7 @@ void repo_keys_release(struct repo_keys *k)
     k->n = 0;
 }
 
-/* --- a file and what is known about it ----------------------------------------------------------
- */
+/* --- a file and what is known about it ------------------------------------------------------ */
 
 static int read_option(const struct cli *cli, const char *option, const char *role,
                        struct repo_file *ret, struct err *err)

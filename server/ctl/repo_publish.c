@@ -25,8 +25,7 @@ static void publication_release(struct publication *p)
     published_free(p->published);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 static int rank(const struct repo_file *f)
 {
@@ -62,8 +61,7 @@ static int read_files(const struct cli *cli, struct publication *p, struct err *
     return 0;
 }
 
-/* --- checking -----------------------------------------------------------------------------------
- */
+/* --- checking ------------------------------------------------------------------------------- */
 
 /* A role as it will be: ours where we bring one, else the published one. */
 struct role_now {
@@ -241,8 +239,7 @@ static int check_all(const struct cli *cli, struct api *api, struct publication 
     return r;
 }
 
-/* --- sending ------------------------------------------------------------------------------------
- */
+/* --- sending -------------------------------------------------------------------------------- */
 
 static int make_body(const struct publication *p, json_t **ret, struct err *err)
 {

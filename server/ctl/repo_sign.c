@@ -17,8 +17,7 @@ static int64_t now_s(void)
     return clock_wall_ms(clock_system()) / 1000;
 }
 
-/* --- repo sign ----------------------------------------------------------------------------------
- */
+/* --- repo sign ------------------------------------------------------------------------------ */
 
 static int check_asking(const struct cli *cli, struct err *err)
 {
@@ -153,8 +152,7 @@ int repo_sign_run(struct cli *cli, struct err *err)
     return r;
 }
 
-/* --- repo merge ---------------------------------------------------------------------------------
- */
+/* --- repo merge ----------------------------------------------------------------------------- */
 
 static int merge_one(struct repo_view *v, const char *path, int *total, struct err *err)
 {
@@ -191,8 +189,7 @@ int repo_merge_run(struct cli *cli, struct err *err)
     return r;
 }
 
-/* --- repo show ----------------------------------------------------------------------------------
- */
+/* --- repo show ------------------------------------------------------------------------------ */
 
 int repo_show_run(struct cli *cli, struct err *err)
 {

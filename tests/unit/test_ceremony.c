@@ -99,8 +99,7 @@ static struct metadata *signed_by(const struct desk *d, json_t *body, const char
     return m;
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 static int role_of(json_t *body, char ret[TUF_ROLE_NAME_MAX])
 {
@@ -136,8 +135,7 @@ static void test_role_names(void **state)
     assert_int_equal(role_of(empty, role), -ERR_INVALID);
 }
 
-/* --- the next version ---------------------------------------------------------------------------
- */
+/* --- the next version ----------------------------------------------------------------------- */
 
 static void test_next(void **state)
 {
@@ -284,8 +282,7 @@ static void test_add_channel(void **state)
     assert_int_equal(ceremony_add_channel(covered, "web", keys, 2, 2, SCRAP), -ERR_EXISTS);
 }
 
-/* --- what changes -------------------------------------------------------------------------------
- */
+/* --- what changes --------------------------------------------------------------------------- */
 
 /* The kinds of changes between two bodies, joined by blanks. */
 static const char *kinds(const struct desk *d, json_t *from, json_t *to, char ret[512])
@@ -377,8 +374,7 @@ static void test_diff_content(void **state)
                         "target-custom target-removed revocation-dropped");
 }
 
-/* --- signatures ---------------------------------------------------------------------------------
- */
+/* --- signatures ----------------------------------------------------------------------------- */
 
 static void groups_of(const struct metadata *m, const char *role, const struct metadata *root,
                       const struct metadata *targets, struct ceremony_groups *ret)
@@ -537,8 +533,7 @@ static void test_two_ids(void **state)
     metadata_free(m);
 }
 
-/* --- merging ------------------------------------------------------------------------------------
- */
+/* --- merging -------------------------------------------------------------------------------- */
 
 static int merge(struct metadata *m, const struct metadata *other, int *ret_added)
 {
