@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 
-#define CLI_MAX_ARGS 16
+#define CLI_MAX_ARGS 64
 #define CLI_MAX_OPTS 32
 
 struct cli_opt {
