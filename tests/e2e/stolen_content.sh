@@ -93,6 +93,8 @@ served "as the content of another version" "other bytes than the content keys si
 step "signed below the threshold"
 cp "$WORK/release-4.0/out/content-crs.json" "$WORK/content.json"
 four=$(hash "$WORK/release-4.0/out/manifest.json")
+cp "$WORK/release-4.0/out/manifest.json" "$repo/targets/content/crs/$four.4.0.json"
+cp -r "$WORK/release-4.0/out/blobs/." "$repo/blobs/"
 served "one signature of two" "1 of 2" "$(offer 4.0 4 "$four" "$(new_content)")"
 jq -c '.signatures += .signatures' "$WORK/release-4.0/out/content-crs.json" >"$WORK/content.json"
 served "the same signature twice" "name the same key" "$(offer 4.0 4 "$four" "$(new_content)")"
