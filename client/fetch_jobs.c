@@ -123,7 +123,8 @@ int fetch_post(const struct fetch *f, json_t *result, struct err *err)
         r = field_set(result, "status", json_integer(rs.status), err);
     if (r == 0)
         r = field_set(result, "retry_after_s", json_integer(rs.retry_after_s), err);
-    if (r == 0 && field_set(result, "body", json_stringn(rs.body.data, rs.body.len), NULL) < 0)
+    if (r == 0 && (memchr(rs.body.data, '\0', rs.body.len) ||
+                   field_set(result, "body", json_stringn(rs.body.data, rs.body.len), NULL) < 0))
         r = err_set(err, ERR_INVALID, "the server's answer is not text");
     if (r == 0 && rs.status >= 400)
         r = add_problem(&rs, rq.path, result, err);

@@ -12,20 +12,16 @@ token endpoints 1
 export ring=canary # of make_endpoint
 make_endpoint one soak=0.1 health_interval=0.1
 publish 1.0
-expect 0 fb rollout start crs/1.0 --policy demo
-wait_until 60 "one runs 1.0" passes_bring one 1.0
 publish 2.0 big.conf "$(seq 1000)"
-expect 0 fb rollout start crs/2.0 --policy demo
-planned() {
-    curl -s "$url/repo/metadata/timestamp.json" >"$WORK/timestamp"
-    thief_do steal "$url" "$site"
-    grep -rq '"version":"2.0"' "$thief/repo/targets/rollout"
-}
-wait_until 20 "the plan means 2.0" planned
-stop server
+steal_server one
+plan rollouts "[$(rollout 1.0 1)]"
+permits
+wait_until 20 "one runs 1.0" passes_bring one 1.0
+plan rollouts "[$(rollout 2.0 2)]" # what is served from here on: metadata that is genuine
+stop thief
 hostile=$WORK/hostile
 mkdir -p "$hostile"
-mv "$thief/repo" "$hostile/repo"
+cp -r "$thief/repo" "$hostile/repo"
 start hostile python3 "$FIREBREAK_SOURCE/tests/e2e/hostile_repo.py" "$hostile"
 wait_until 20 "the hostile server listens" test -s "$hostile/port"
 sed -i "s|^server=.*|server=http://127.0.0.1:$(cat "$hostile/port")|" "$WORK/one/agent.conf"
@@ -39,17 +35,18 @@ trusted() {
 }
 # refused WHAT PART RULE...: a pass under these rules fails for the reason that PART is of
 refused() {
-    local before
+    local before said
     before=$(trusted)
     rules "${@:3}" "checkin status 503"
     out=$(python3 "$FIREBREAK_SOURCE/tests/e2e/bounded.py" 25 250 "$FIREBREAK_BIN/firebreak-agent" \
         --config "$WORK/one/agent.conf" once 2>&1) && fail "$1: the pass did not fail"
     [[ $out != *bounded:* ]] || fail "$1: $out"
     assert_contains "$out" "$2" "$1"
+    said=$(sed -n 's/^error: //p' <<<"$out" | cut -c1-160)
     [ -n "${advance:-}" ] || assert_eq "$(trusted)" "$before" "trusted metadata after: $1"
     assert_eq "$(endpoint_version one)" 1.0 "after: $1"
     expect 0 agent one verify
-    echo "    $1: $(sed -n 's/^error: //p' <<<"$out" | cut -c1-160)"
+    echo "    $1: $said"
 }
 bodies() { # what any answer can be
     echo "endless longer
@@ -101,5 +98,9 @@ while read -r action part; do
     refused "$action" "$part" "checkin $action"
 done < <(bodies)
 for body in "$WORK"/body-*; do
-    refused "${body##*-}" "answer" "checkin file $body"
+    case $body in
+    *-nul | *-utf8) part="not text" ;;
+    *) part=answer ;;
+    esac
+    refused "${body##*-}" "$part" "checkin file $body"
 done
