@@ -114,7 +114,7 @@ served "a root of his own" "2.root.json: 0 of" "$(offer 4.0 4 "$four")" new_root
 step "bytes that were changed"
 two=$(digest_of 2.0)
 spoil_manifest() { cp "$WORK/evil.json" "$repo/targets/content/crs/$two.2.0.json"; }
-served "another manifest under a signed name" "longer than" "$(offer 2.0 2 "$two")" spoil_manifest
+served "another manifest under a signed name" "fetch target" "$(offer 2.0 2 "$two")" spoil_manifest
 tr 2 3 <"$WORK/release-2.0/out/manifest.json" >"$WORK/evil.json"
 served "one of the same length" "not the content that is signed" "$(offer 2.0 2 "$two")" spoil_manifest
 blob=$(hash "$WORK/release-2.0/tree/rules.conf")
