@@ -21,7 +21,7 @@ const struct conf_row config_rows[] = {
     {"", "online_dir", CONF_PATH, AT(online_dir), NULL, 0, 0,
      "the server's own keys and its master secret"},
     {"", "bootstrap_dir", CONF_PATH, AT(bootstrap_dir), NULL, 0, 0,
-     "root, targets and operators, read on the first start"},
+     "root, targets and operators of the first start; at each later one what is newer there"},
     {"", "policies_dir", CONF_PATH, AT(policies_dir), NULL, 0, 0,
      "how rollouts proceed, one JSON file each"},
     {"", "checkin_interval", CONF_SECONDS, AT(checkin_interval_ms), "60", 10, DAY_MS,

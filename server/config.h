@@ -14,8 +14,9 @@ struct config {
     char *port_file; /* the port is written there once it listens; NULL none */
     char *tls_cert, *tls_key;
     char *state_dir;     /* firebreak.db and blobs/ */
-    char *online_dir;    /* rollout.pem snapshot.pem timestamp.pem permit.pem master.key */
-    char *bootstrap_dir; /* 1.root.json 1.targets.json operators.json; read on first start */
+    char *online_dir;    /* rollout*.pem snapshot*.pem timestamp*.pem permit.pem master.key */
+    char *bootstrap_dir; /* <n>.root.json <n>.targets.json <n>.content-<channel>.json operators.json
+                          */
     char *policies_dir;
     int64_t checkin_interval_ms; /* of devices with nothing going on */
     bool anonymous_viewer;       /* the dashboard and read-only API without a token */
