@@ -6,9 +6,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 
-#include "base/err.h"
+#include "api.h"
 
 #define EXPIRY_WARN_DAYS 30 /* of what people sign */
 
@@ -19,8 +18,11 @@ bool expiry_is_online(const char *role);
  * half of its life: closer than this, something keeps it from that. */
 int64_t expiry_warn_s(const char *role, int64_t warn_days);
 
-/* "root version 1 expires in 12 days", and what to do about it. */
-void expiry_text(const char *role, int64_t version, int64_t left_s, char *ret, size_t size);
-const char *expiry_remedy(const char *role);
+/* What the server says will expire soon: a line each on standard error; with --json a member
+ * "warnings" of the answer instead. Without an answer to that, nothing: it is by the way. */
+void expiry_tell(const struct cli *cli, struct api *api, json_t *answer);
+
+/* "root expires in 12 days: ", and what to do about it. */
+void expiry_text(const char *role, int64_t left_s, char *ret, size_t size);
 
 #endif

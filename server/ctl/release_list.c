@@ -2,16 +2,32 @@
 #include "api.h"
 #include "base/clock.h"
 #include "base/jsonx.h"
+#include "expiry.h"
 #include "ref.h"
+#include "revoked.h"
 #include "table.h"
 #include "verbs.h"
 
 #define MAX_LISTED 100000
 
+/* "listed" is what is usual, and says nothing. */
+static const char *state_of(const json_t *o, char *ret, size_t size)
+{
+    const char *revoked = json_string_value(json_object_get(o, "revoked"));
+
+    ret[0] = '\0';
+    if (revoked)
+        snprintf(ret, size, "revoked: %s", revoked);
+    else if (json_is_false(json_object_get(o, "listed")))
+        snprintf(ret, size, "no longer listed");
+    return ret;
+}
+
 static void print_releases(const json_t *list)
 {
     static const struct table_column columns[] = {
-        {"VERSION", false}, {"SEQ", true}, {"DIGEST", false}, {"PUBLISHED", false}, {"BY", false},
+        {"VERSION", false},   {"SEQ", true}, {"DIGEST", false},
+        {"PUBLISHED", false}, {"BY", false}, {"STATE", false},
     };
     struct table t;
     size_t i;
@@ -19,7 +35,7 @@ static void print_releases(const json_t *list)
 
     table_init(&t, columns, sizeof columns / sizeof columns[0]);
     json_array_foreach (list, i, o) {
-        char when[21], digest[13];
+        char when[21], digest[13], state[REVOKED_REASON_MAX + 16];
 
         clock_format_utc(json_integer_value(json_object_get(o, "published_ms")) / 1000, when);
         snprintf(digest, sizeof digest, "%.12s",
@@ -31,6 +47,7 @@ static void print_releases(const json_t *list)
         table_text(&t, digest);
         table_text(&t, when);
         table_text(&t, json_string_value(json_object_get(o, "by")));
+        table_text(&t, state_of(o, state, sizeof state));
     }
     table_print(&t, 0, stdout);
     table_release(&t);
@@ -54,7 +71,10 @@ int release_list_run(struct cli *cli, struct err *err)
     r = api_json(api, &call, &answer, NULL, err);
     if (r == 0)
         r = jsonx_array(answer, call.what, "releases", MAX_LISTED, &list, err);
-    if (r == 0 && !cli_result(cli, answer))
+    if (r < 0)
+        return r;
+    expiry_tell(cli, api, answer);
+    if (!cli_result(cli, answer))
         print_releases(list);
-    return r;
+    return 0;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "api.h"
+#include "expiry.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hex.h"
@@ -188,6 +189,7 @@ static int publish(const struct cli *cli, const struct release_dir *d, struct er
     json_object_set_new(answer, "version", json_string(d->manifest->version));
     json_object_set_new(answer, "digest", json_string(d->manifest->digest));
     json_object_set_new(answer, "blobs_sent", json_integer(u.done));
+    expiry_tell(cli, api, answer);
     if (!cli_result(cli, answer))
         printf("%s/%s published: digest %.12s, %zu files, %lld blobs sent\n"
                "next: firebreak rollout start %s/%s --policy NAME\n",

@@ -70,7 +70,7 @@ static void find_warnings(struct check *c)
 
         if (!role->version || left_s <= 0 || left_s > expiry_warn_s(role->name, c->warn_days))
             continue;
-        expiry_text(role->name, role->version, left_s, text, sizeof text);
+        expiry_text(role->name, left_s, text, sizeof text);
         json_array_append_new(c->warnings, json_string(text));
     }
 }

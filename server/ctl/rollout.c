@@ -3,6 +3,7 @@
 
 #include "api.h"
 #include "base/clock.h"
+#include "expiry.h"
 #include "ref.h"
 #include "status.h"
 #include "table.h"
@@ -88,6 +89,7 @@ int rollout_status_run(struct cli *cli, struct err *err)
         r = status_get(api, channel, &status, &state, err);
     if (r < 0)
         return r;
+    expiry_tell(cli, api, status);
     if (!cli_result(cli, status))
         status_print(status, table_colours(stdout), stdout);
     if (state == ROLLOUT_HALTED)

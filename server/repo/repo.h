@@ -125,7 +125,7 @@ int repo_release_by_digest(struct server *s, const char *channel, const char *di
                            struct manifest **ret, struct err *err);
 
 /* Published releases of a channel, newest last: array of {version, digest, sequence,
- * published_ms, by} (new reference). NULL: out of memory. */
+ * published_ms, by, listed, revoked: why, where it is} (new reference). NULL: out of memory. */
 json_t *repo_releases(struct repo *r, const char *channel);
 /* What the channel's content metadata revokes, with what is staged; nothing where there is none. */
 int repo_revoked(struct server *s, const char *channel, struct revoked *ret, struct err *err);

@@ -345,6 +345,37 @@ static int by_sequence(const void *a, const void *b)
     return ((*p)->sequence > (*q)->sequence) - ((*p)->sequence < (*q)->sequence);
 }
 
+/* What the present content metadata says of each: "listed", and where it is so "revoked": why. */
+static void mark_releases(const struct repo_image *i, const char *channel, json_t *array)
+{
+    const struct repo_channel *c = image_channel(i, channel);
+    _cleanup_(free_p)
+    struct revoked *revoked = calloc(1, sizeof *revoked);
+    _cleanup_(metadata_free_p)
+    struct metadata *content = NULL;
+    char role[TUF_ROLE_NAME_MAX], path[TUF_TARGET_MAX];
+    size_t n;
+    json_t *o;
+
+    if (!revoked || !c || !c->content || content_role_name(channel, role, sizeof role) < 0 ||
+        image_metadata(i, role, c->content, TUF_TARGETS, &content, NULL) < 0 ||
+        revoked_read(content, revoked, NULL) < 0)
+        return;
+    json_array_foreach (array, n, o) {
+        const char *version = json_string_value(json_object_get(o, "version"));
+        const char *digest = json_string_value(json_object_get(o, "digest"));
+        const char *reason = digest ? revoked_reason(revoked, digest) : NULL;
+        struct tuf_target t;
+
+        if (!version || manifest_target_path(channel, version, path, sizeof path) < 0)
+            continue;
+        json_object_set_new(o, "listed",
+                            json_boolean(metadata_target(content, path, &t, NULL) == 0));
+        if (reason)
+            json_object_set_new(o, "revoked", json_string(reason));
+    }
+}
+
 json_t *repo_releases(struct repo *r, const char *channel)
 {
     _cleanup_(image_unref_p)
@@ -364,6 +395,7 @@ json_t *repo_releases(struct repo *r, const char *channel)
             array, json_pack("{s:s, s:s, s:I, s:I, s:s}", "version", list[n]->version, "digest",
                              list[n]->digest, "sequence", (json_int_t)list[n]->sequence,
                              "published_ms", (json_int_t)list[n]->published_ms, "by", list[n]->by));
+    mark_releases(i, channel, array);
     return array;
 }
 

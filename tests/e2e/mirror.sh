@@ -128,5 +128,7 @@ step "what expires is told in time"
 expect 0 check --url "$mirror_url"
 assert_eq "$(grep -c warning <<<"$out" || true)" 0 "warnings"
 expect 0 check --url "$mirror_url" --warn-days 200
-assert_contains "$out" "warning: targets version 1 expires in" "warnings"
+assert_contains "$out" "warning: targets expires in" "warnings"
 expect 1 check --url "$mirror_url" --warn-days 200 --strict
+expect 0 fb release list --channel crs
+assert_eq "$(grep -c note: <<<"$out" || true)" 0 "nothing is near its end"
