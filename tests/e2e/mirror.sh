@@ -22,7 +22,7 @@ publish_many() { # VERSION
 serve_mirror() {
     start web python3 -u -m http.server 0 --bind 127.0.0.1 --directory "$mirror"
     wait_until 10 "the web server listens" grep -q "port [0-9]" "$WORK/web.log"
-    mirror_url=http://127.0.0.1:$(sed -n 's/.* port \([0-9]*\).*/\1/p' "$WORK/web.log" | head -1)
+    mirror_url=http://127.0.0.1:$(sed -n "s|.* port \([0-9]*\).*|\1|p;T;q" "$WORK/web.log")
 }
 
 make_site
@@ -97,7 +97,7 @@ bad() { # WHAT STATUS ARGUMENT...
     rm -rf "$WORK/bad"
     cp -a "$mirror" "$WORK/bad"
 }
-blob=$(find "$mirror/blobs" -type f | head -1)
+blob=$(find "$mirror/blobs" -type f -print -quit)
 blob=${blob#"$mirror/"}
 rm "$WORK/bad/$blob"
 bad "the repository has no '$blob'" 3
@@ -132,3 +132,16 @@ assert_contains "$out" "warning: targets expires in" "warnings"
 expect 1 check --url "$mirror_url" --warn-days 200 --strict
 expect 0 fb release list --channel crs
 assert_eq "$(grep -c note: <<<"$out" || true)" 0 "nothing is near its end"
+later() { # DAYS STATUS COMMAND...: as on a machine whose clock is ahead
+    local days=$1 status=$2
+    shift 2
+    expect "$status" faketime -f "+${days}d" "$@"
+}
+if command -v faketime >/dev/null; then
+    step "what has expired is said to be"
+    later 2 3 "$FIREBREAK_BIN/firebreak" repo check --root "$root" --dir "$mirror"
+    assert_contains "$out" "timestamp" "what has expired"
+    later 400 3 "$FIREBREAK_BIN/firebreak" repo check --root "$root" --dir "$mirror"
+    assert_contains "$out" "root" "what has expired"
+    assert_contains "$out" "expired" "the table"
+fi

@@ -20,6 +20,7 @@ target_include_directories(test_site PUBLIC unit)
 target_link_libraries(test_site PUBLIC fb_flags fb_server fb_ctl PkgConfig::CMOCKA)
 
 fb_unit(repo test_site)
+fb_unit(repo_revoked test_site)
 fb_unit(repo_intake test_site)
 fb_unit(repo_keys test_site)
 fb_unit(repo_prune test_site)
