@@ -81,6 +81,11 @@ rolled_out() {
     wait_until 20 "the endpoint of before runs $1" endpoint_runs one "$1"
 }
 
+# What is published now holds before a stranger who has the site's root.
+stranger_agrees() {
+    expect 0 fb repo check --root "$root" --blobs
+}
+
 # trusted ROLE: the version that the endpoint of before trusts
 trusted() {
     jq .signed.version "$WORK"/one/state/tuf/*/"$1.json"

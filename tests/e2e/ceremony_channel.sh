@@ -42,3 +42,4 @@ step "the first channel goes on as before"
 channel=$first
 content_keys=()
 rolled_out 2.0
+stranger_agrees

@@ -46,3 +46,4 @@ expect 3 fb release publish "$WORK/evil-out"
 step "releases go on, with the new key"
 content_keys=("$site/offline/content-$channel-2.pem" "$(key_file dora)")
 rolled_out 2.0
+stranger_agrees

@@ -37,4 +37,5 @@ expect 0 fb repo publish "$desk/2.targets.json" "$desk/2.root.json" --root "$roo
 step "releases go on, with the new key"
 content_keys=("$site/offline/content-$channel-1.pem" "$(key_file cleo)")
 rolled_out 2.0
+stranger_agrees
 assert_eq "$(trusted root) $(trusted targets)" "2 2" "what the endpoint trusts"

@@ -57,3 +57,4 @@ start_server
 get root "$desk/got.json"
 cmp "$desk/got.json" "$desk/2.root.json" || fail "another root after a restart"
 rolled_out 2.0
+stranger_agrees

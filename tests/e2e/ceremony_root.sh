@@ -38,6 +38,7 @@ expect 0 fb --json repo publish "$desk/2.root.json" --root "$root"
 assert_eq "$(jq -r .files[0].state <<<"$out")" unchanged "published once more"
 wait_until 10 "the endpoint trusts root 2" eval '[ "$(trusted root)" = 2 ]'
 rolled_out 2.0
+stranger_agrees
 
 step "root 1 is over: a root 2 that its keys sign is late"
 draft repo renew "$desk/1.root.json" -o "$desk/late.json"

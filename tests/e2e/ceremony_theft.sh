@@ -65,6 +65,7 @@ wait_until 20 "the endpoint trusts the new root" eval '[ "$(trusted root)" = 2 ]
 assert_eq "$(jq -r '.signatures[].keyid' "$WORK"/one/state/tuf/*/timestamp.json)" \
     "$(jq -r '.signed.roles.timestamp.keyids[0]' "$desk/2.root.json")" "whose timestamp the endpoint believes"
 rolled_out 2.0
+stranger_agrees
 
 step "what the stolen keys sign is worth nothing any more"
 get root "$desk/now.json"
