@@ -148,6 +148,7 @@ int agent_open(const char *config_file, struct agent **ret, struct err *err)
     if (!a)
         return err_set(err, ERR_NOMEM, "out of memory");
     a->clock = clock_system();
+    a->built_s = FIREBREAK_BUILT_S;
     r = config_read(config_file, &a->config, err);
     if (r == 0)
         r = read_line(a->config.boot_id_file, a->boot_id, sizeof a->boot_id, err);
@@ -236,9 +237,20 @@ bool agent_boot_is_unrecorded(const struct agent *a, const struct state *s)
     return a->guard && s->boot.id[0] && strcmp(s->boot.id, a->boot_id) != 0;
 }
 
+struct trouble_clock agent_clock(const struct agent *a, const struct state *s)
+{
+    return (struct trouble_clock){
+        .now_s = clock_wall_ms(a->clock) / 1000,
+        .built_s = a->built_s,
+        .server_ahead_s = s->server_ahead_s,
+    };
+}
+
 struct decide_facts agent_facts(const struct agent *a, const struct config_channel *conf,
                                 struct state *s, struct state_channel *c)
 {
+    struct trouble_clock clock = agent_clock(a, s);
+
     return (struct decide_facts){
         .state = s,
         .channel = c,
@@ -246,6 +258,7 @@ struct decide_facts agent_facts(const struct agent *a, const struct config_chann
         .draw_key = a->identity.draw_key,
         .awake_s = state_awake_s(s, &a->place),
         .boot_unrecorded = agent_boot_is_unrecorded(a, s),
+        .trouble = trouble_now(&clock, s, c),
         .ring = a->config.ring,
         .pause = conf && conf->pause,
         .pin = conf ? conf->pin : NULL,

@@ -11,10 +11,12 @@
 #include "config.h"
 #include "decide.h"
 #include "state.h"
+#include "trouble.h"
 
 struct agent {
     struct config config;
     const struct clock *clock;
+    int64_t built_s; /* Unix time; before it no clock is right */
     char boot_id[BOOT_ID_MAX];
     struct state_place place; /* of state_*; borrows from here */
     struct platform platform;
@@ -48,6 +50,9 @@ int agent_plan(const struct agent *a, const char *channel, struct plan **ret, st
 /* True where the boot guard has been at work before, but did not record this boot: its counter
  * could not be written. Then nothing is moved until it can. */
 bool agent_boot_is_unrecorded(const struct agent *a, const struct state *s);
+
+/* What is known of the time, for words and holds. */
+struct trouble_clock agent_clock(const struct agent *a, const struct state *s);
 
 /* Facts for decide.h from a loaded state; plan and manifest are left NULL. */
 struct decide_facts agent_facts(const struct agent *a, const struct config_channel *conf,

@@ -118,38 +118,39 @@ static int refuse(const struct apply *ap, const char *digest, const char *cause,
 
 /* The device's own rules, once more, against the plan and the state as they are now. */
 static int check_own_rules(const struct apply *ap, struct state *s, const struct plan *plan,
-                           const struct manifest *m, enum permit_kind kind, const char **ret_cause,
-                           struct err *err)
+                           const struct manifest *m, enum permit_kind kind,
+                           char ret_cause[STATE_HOLD_MAX], struct err *err)
 {
     struct state_channel *c = state_channel(s, ap->conf->name);
     struct decide_facts f;
+    const char *why;
     struct want w;
     int64_t wait_s;
 
-    *ret_cause = "no-state";
+    strcpy(ret_cause, "no-state");
     if (!c)
         return err_set(err, ERR_HELD, "channel '%s' is unknown here", ap->conf->name);
     f = agent_facts(ap->agent, ap->conf, s, c);
     f.plan = plan;
     f.manifest = m;
-    *ret_cause = decide_hold(&f);
-    if (**ret_cause)
-        return err_set(err, ERR_HELD, "nothing new is applied: %s", *ret_cause);
-    w = decide_want(&f, ret_cause);
+    snprintf(ret_cause, STATE_HOLD_MAX, "%s", decide_hold(&f));
+    if (*ret_cause)
+        return err_set(err, ERR_HELD, "nothing new is applied: %s", ret_cause);
+    w = decide_want(&f, &why);
     if (strcmp(w.digest, m->digest) != 0) {
-        *ret_cause = **ret_cause ? *ret_cause : "not-planned";
+        snprintf(ret_cause, STATE_HOLD_MAX, "%s", *why ? why : "not-planned");
         return err_set(err, ERR_REFUSED, "the plan no longer means version '%s' for this device",
                        m->version);
     }
-    *ret_cause = "permit";
+    strcpy(ret_cause, "permit");
     if (!decide_kind_fits(&f, &w, kind))
         return err_set(err, ERR_BAD_PERMIT, "permit is of another kind: '%s'",
                        permit_kind_name(kind));
-    *ret_cause = decide_refusal(&f, &w, FIREBREAK_VERSION);
-    if (**ret_cause)
-        return err_set(err, ERR_REFUSED, "version '%s' is refused: %s", m->version, *ret_cause);
+    snprintf(ret_cause, STATE_HOLD_MAX, "%s", decide_refusal(&f, &w, FIREBREAK_VERSION));
+    if (*ret_cause)
+        return err_set(err, ERR_REFUSED, "version '%s' is refused: %s", m->version, ret_cause);
     wait_s = decide_pace_wait_s(&f);
-    *ret_cause = "pace";
+    strcpy(ret_cause, "pace");
     if (wait_s > 0)
         return err_set(err, ERR_PACE,
                        "a permit for version '%s' came %lld s before the manifest's pace reaches "
@@ -184,14 +185,14 @@ static int check_all(const struct apply *ap, const struct plan *plan,
 {
     _cleanup_(free_p)
     struct state *s = NULL;
-    const char *cause = "permit";
+    char cause[STATE_HOLD_MAX] = "permit";
     struct permit p;
     int r = check_permit(ap, plan, rq, envelope, &p, err);
 
     if (r == 0)
         r = state_load(&ap->agent->place, &s, err);
     if (r == 0)
-        r = check_own_rules(ap, s, plan, m, p.kind, &cause, err);
+        r = check_own_rules(ap, s, plan, m, p.kind, cause, err);
     if (r < 0)
         return refuse(ap, rq->digest, cause, r, err);
     r = tree_verify(ap->agent->config.state_dir, m, m->digest, err);
@@ -212,7 +213,7 @@ static int begin_attempt(struct state *s, void *ctx, struct err *err)
     const struct attempt *at = ctx;
     struct state_channel *c = state_channel(s, at->ap->conf->name);
 
-    if (!c || state_unsoaked(s) || s->hold || state_quarantined(c, at->digest))
+    if (!c || state_unsoaked(s) || s->hold || state_put_away(c, at->digest))
         return err_set(err, ERR_HELD, "the state has changed since the permit was asked for");
     snprintf(c->attempt.digest, sizeof c->attempt.digest, "%s", at->digest);
     snprintf(c->attempt.boot_id, sizeof c->attempt.boot_id, "%s", at->ap->agent->boot_id);
@@ -298,7 +299,18 @@ static int do_switch(const struct apply *ap, const char *digest, struct err *err
     return r < 0 ? r : apply_change(ap, note_switched, &st, err);
 }
 
-/* A preflight takes its time: has the permit run out, or the release been recalled meanwhile? */
+static bool is_revoked(const struct apply *ap, const char *digest)
+{
+    _cleanup_(free_p)
+    struct state *s = NULL;
+    const struct state_channel *c = NULL;
+
+    if (state_load(&ap->agent->place, &s, NULL) == 0)
+        c = state_channel(s, ap->conf->name);
+    return c && state_revoked(c, digest);
+}
+
+/* A preflight takes its time: has the permit run out, or the release been taken back? */
 static void check_once_more(const struct apply *ap, const struct plan *then,
                             const struct permit_request *rq, const json_t *envelope,
                             struct hook_result *ret)
@@ -314,6 +326,8 @@ static void check_once_more(const struct apply *ap, const struct plan *then,
     else if (agent_plan(ap->agent, ap->conf->name, &now, &err) == 0 &&
              plan_recalls(now, rq->digest, ap->agent->cohort))
         cause = "recalled-meanwhile";
+    else if (is_revoked(ap, rq->digest))
+        cause = "revoked-meanwhile";
     if (!cause)
         return;
     memset(ret, 0, sizeof *ret);
@@ -480,6 +494,6 @@ int apply_from(const struct apply *ap, const char *digest, enum apply_phase phas
     read_from(ap, from);
     /* A recall is the server's word, and the lowest sequence binds it; what failed here goes back
      * to what ran before, whatever that is. */
-    r = apply_way_back(ap, digest, strcmp(v.cause, "recall") == 0 ? "" : from, to, err);
+    r = apply_way_back(ap, digest, strcmp(v.cause, "recall") == 0 ? "" : from, v.cause, to, err);
     return r < 0 ? r : apply_back(ap, digest, to, &v, err);
 }

@@ -25,6 +25,11 @@ int apply_ensure_tree(const struct agent *a, const char *channel, const char *di
     return r < 0 ? tree_build(a->config.state_dir, m, digest, NULL, err) : 0;
 }
 
+static bool is_word(const char *cause, const char *word)
+{
+    return strcmp(cause, word) == 0;
+}
+
 static bool is_usable(const struct apply *ap, const char *digest)
 {
     struct err err = {0};
@@ -37,12 +42,20 @@ static bool is_usable(const struct apply *ap, const char *digest)
     return true;
 }
 
+/* Who it is that sends this device back. */
+static enum decide_by sender(const char *cause)
+{
+    if (is_word(cause, "recall"))
+        return DECIDE_BY_SERVER;
+    return is_word(cause, "revoked") ? DECIDE_BY_SIGNERS : DECIDE_BY_DEVICE;
+}
+
 /* Each one that cannot be read is passed over by forgetting, here only, that it was healthy. */
 static const char *usable_back(const struct apply *ap, const struct decide_facts *f,
-                               const char *digest)
+                               const char *digest, enum decide_by by)
 {
     for (;;) {
-        const char *to = decide_back(f, digest);
+        const char *to = decide_back(f, digest, by);
 
         if (!*to || is_usable(ap, to))
             return to;
@@ -50,8 +63,8 @@ static const char *usable_back(const struct apply *ap, const struct decide_facts
     }
 }
 
-int apply_way_back(const struct apply *ap, const char *digest, const char *from, char ret[65],
-                   struct err *err)
+int apply_way_back(const struct apply *ap, const char *digest, const char *from, const char *cause,
+                   char ret[65], struct err *err)
 {
     _cleanup_(free_p)
     struct state *s = NULL;
@@ -71,12 +84,12 @@ int apply_way_back(const struct apply *ap, const char *digest, const char *from,
     (void)agent_plan(ap->agent, ap->conf->name, &plan, NULL); /* none: nothing is recalled */
     f = agent_facts(ap->agent, ap->conf, s, c);
     f.plan = plan;
-    if (state_quarantined(c, from))
+    if (state_put_away(c, from))
         from = "";
     if (!(plan && plan_recalls(plan, from, f.cohort)) && is_usable(ap, from))
         to = from;
     if (!*to)
-        to = usable_back(ap, &f, digest);
+        to = usable_back(ap, &f, digest, sender(cause));
     if (!*to && is_usable(ap, from)) /* recalled, and still better than nothing */
         to = from;
     snprintf(ret, 65, "%s", to);
@@ -102,11 +115,6 @@ static void begin_back(struct state *s, struct state_channel *c, const void *ctx
     c->pending.phase = PHASE_BACK;
 }
 
-static bool is_word(const char *cause, const char *word)
-{
-    return strcmp(cause, word) == 0;
-}
-
 static void end_back(struct state *s, struct state_channel *c, const void *ctx)
 {
     const struct way *w = ctx;
@@ -121,7 +129,7 @@ static void end_back(struct state *s, struct state_channel *c, const void *ctx)
     if (w->v->blamed || is_word(w->v->cause, "recall") || is_word(w->v->cause, "owner") ||
         is_word(w->v->cause, "boot-failed"))
         state_add_quarantine(c, w->digest, w->v->cause, w->v->blamed);
-    else
+    else if (!state_revoked(c, w->digest))
         apply_count_unblamed(c, w->digest, w->v->cause);
     memset(&c->pending, 0, sizeof c->pending);
     memset(&c->leave, 0, sizeof c->leave);
@@ -153,13 +161,29 @@ static bool is_consumer_crash(const struct verdict *v)
                          strncmp(v->cause, "activate-signal-", 16) == 0);
 }
 
+/* Why its signers took it back; "" where they did not, or did not say. */
+static void revocation(const struct apply *ap, const char *digest, char ret[STATE_REASON_MAX])
+{
+    _cleanup_(free_p)
+    struct state *s = NULL;
+    const struct state_channel *c = NULL;
+    const struct state_revoked *r;
+
+    ret[0] = '\0';
+    if (state_load(&ap->agent->place, &s, NULL) == 0)
+        c = state_channel(s, ap->conf->name);
+    r = c ? state_revoked(c, digest) : NULL;
+    if (r)
+        memcpy(ret, r->reason, STATE_REASON_MAX);
+}
+
 int apply_back(const struct apply *ap, const char *digest, const char *to, const struct verdict *v,
                struct err *err)
 {
     const struct agent *a = ap->agent;
     struct way w = {ap, digest, to, v};
     bool recalled = is_word(v->cause, "recall");
-    char note[128], detail[HOOK_OUTPUT_MAX + sizeof note];
+    char note[128], reason[STATE_REASON_MAX], detail[HOOK_OUTPUT_MAX + sizeof note];
     int r = apply_change(ap, begin_back, &w, err);
 
     if (r == 0)
@@ -171,7 +195,9 @@ int apply_back(const struct apply *ap, const char *digest, const char *to, const
     log_warn("apply", "channel=%s left %.12s for %.12s: %s", ap->conf->name, digest,
              *to ? to : "nothing", v->cause);
     activate_old(ap, to, note, sizeof note);
-    snprintf(detail, sizeof detail, "%.*s%s", HOOK_OUTPUT_MAX, v->detail ? v->detail : "", note);
+    revocation(ap, digest, reason);
+    snprintf(detail, sizeof detail, "%.*s%s", HOOK_OUTPUT_MAX, v->detail ? v->detail : reason,
+             note);
     if (is_consumer_crash(v))
         r = agent_event(a, EVENT_CRASH, ap->conf->name, digest, "consumer", true, detail, err);
     if (r < 0)

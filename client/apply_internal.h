@@ -27,9 +27,9 @@ int apply_from(const struct apply *ap, const char *digest, enum apply_phase phas
 int apply_back(const struct apply *ap, const char *digest, const char *to, const struct verdict *v,
                struct err *err);
 
-/* Where to go back to from digest; `from`: what ran before it, preferred. */
-int apply_way_back(const struct apply *ap, const char *digest, const char *from, char ret[65],
-                   struct err *err);
+/* Where to go back to from digest for this cause; `from`: what ran before it, preferred. */
+int apply_way_back(const struct apply *ap, const char *digest, const char *from, const char *cause,
+                   char ret[65], struct err *err);
 
 /* Make releases/<digest> whole again, from its boot copy or blobs if need be. */
 int apply_ensure_tree(const struct agent *a, const char *channel, const char *digest,

@@ -53,7 +53,7 @@ static int resolve_pending(const struct apply *ap, const struct state_channel *c
         memcpy(v.cause, p->cause, sizeof v.cause);
         v.blamed = p->blamed;
     }
-    r = apply_way_back(ap, p->digest, p->from, to, err);
+    r = apply_way_back(ap, p->digest, p->from, v.cause, to, err);
     return r < 0 ? r : apply_back(ap, p->digest, to, &v, err);
 }
 
@@ -64,23 +64,34 @@ static void forget_leave(struct state *s, struct state_channel *c, const void *c
     memset(&c->leave, 0, sizeof c->leave);
 }
 
-/* A recall takes no protection away, not even where the way back turns out to be damaged. */
+/* Neither recall nor revocation takes protection away, not even where the way back turns out to be
+ * damaged. */
+static bool is_better_kept(struct state_channel *c)
+{
+    const struct state_release *mine = state_release(c, c->leave.digest);
+
+    if (strcmp(c->leave.cause, "recall") == 0)
+        return decide_had_content(c);
+    return strcmp(c->leave.cause, "revoked") == 0 && mine && mine->healthy_s;
+}
+
 static int stay(const struct apply *ap, const struct state_channel *c, struct err *err)
 {
-    log_error("apply", "channel=%s %.12s is recalled, but nothing whole is left to go back to",
-              c->name, c->leave.digest);
+    log_error("apply",
+              "channel=%s %.12s is to be left (%s), but nothing whole is left to go back to",
+              c->name, c->leave.digest, c->leave.cause);
     return apply_change(ap, forget_leave, NULL, err);
 }
 
-static int resolve_leave(const struct apply *ap, const struct state_channel *c, struct err *err)
+static int resolve_leave(const struct apply *ap, struct state_channel *c, struct err *err)
 {
     struct verdict v = {0};
     char to[65];
     int r;
 
     memcpy(v.cause, c->leave.cause, sizeof v.cause);
-    r = apply_way_back(ap, c->leave.digest, "", to, err);
-    if (r == 0 && !to[0] && strcmp(v.cause, "recall") == 0 && decide_had_content(c))
+    r = apply_way_back(ap, c->leave.digest, "", v.cause, to, err);
+    if (r == 0 && !to[0] && is_better_kept(c))
         return stay(ap, c, err);
     return r < 0 ? r : apply_back(ap, c->leave.digest, to, &v, err);
 }
@@ -103,7 +114,7 @@ int apply_resolve(const struct apply *ap, struct err *err)
     int lock = agent_lock(ap->agent, LAYOUT_APPLY_LOCK, err);
     _cleanup_(free_p)
     struct state *s = NULL;
-    const struct state_channel *c;
+    struct state_channel *c;
     int r;
 
     if (lock < 0)

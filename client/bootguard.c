@@ -107,7 +107,7 @@ const char *bootguard_target(const struct state_channel *c, const char *damaged)
 
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         if (ways[i][0] && strcmp(ways[i], c->current) != 0 && strcmp(ways[i], damaged) != 0 &&
-            !state_quarantined(c, ways[i]))
+            !state_put_away(c, ways[i]))
             return ways[i];
     return "";
 }

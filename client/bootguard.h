@@ -50,8 +50,8 @@ void bootguard_shutdown(struct state_boot *b);
 struct state_channel *bootguard_revert(struct state *s, int64_t limit);
 
 /* What a channel goes back to after failed boots: good-boot, else good-run, else nothing (""):
- * never what is quarantined, nor what it is to leave, nor what turned out to be `damaged` ("": none
- * yet). */
+ * never what is quarantined or revoked, nor what it is to leave, nor what turned out to be
+ * `damaged` ("": none yet). */
 const char *bootguard_target(const struct state_channel *c, const char *damaged);
 
 /* auto|on|off of the configuration, on a machine whose files begin at `root` ("" usually). Returns

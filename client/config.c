@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/conf.h"
@@ -23,6 +24,8 @@
 
 static const struct conf_row rows[] = {
     TOP("server", CONF_STRING, server, NULL, 0, 0, "address of firebreakd, https://host[:port]"),
+    TOP("mirrors", CONF_STRING, mirrors_text, "", 0, 0,
+        "base addresses of static copies of the repository, with spaces between them"),
     TOP("root", CONF_PATH, root, NULL, 0, 0, "root metadata that this device trusts at first"),
     TOP("state_dir", CONF_PATH, state_dir, "/var/lib/firebreak", 0, 0, "where the agent keeps all"),
     TOP("ca_file", CONF_PATH, ca_file, "", 0, 0,
@@ -130,6 +133,31 @@ static int check_platform(const struct config *c, struct err *err)
     return 0;
 }
 
+static bool is_address(const char *url)
+{
+    return strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0;
+}
+
+static int split_mirrors(struct config *c, struct err *err)
+{
+    char *save = NULL;
+
+    if (!c->mirrors_text)
+        return 0;
+    c->mirrors_words = strdup(c->mirrors_text);
+    if (!c->mirrors_words)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    for (char *w = strtok_r(c->mirrors_words, " \t,", &save); w;
+         w = strtok_r(NULL, " \t,", &save)) {
+        if (!is_address(w))
+            return err_set(err, ERR_INVALID, "'mirrors': '%.100s' is not an https:// address", w);
+        if (c->n_mirrors == CONFIG_MAX_MIRRORS)
+            return err_set(err, ERR_INVALID, "'mirrors' names more than %d", CONFIG_MAX_MIRRORS);
+        c->mirrors[c->n_mirrors++] = w;
+    }
+    return 0;
+}
+
 static int check(struct config *c, struct err *err)
 {
     static const char *const rings[] = {
@@ -152,8 +180,11 @@ static int check(struct config *c, struct err *err)
         return r;
     if (strlen(c->state_dir) > LAYOUT_ROOT_MAX)
         return err_set(err, ERR_INVALID, "'state_dir' is longer than %d bytes", LAYOUT_ROOT_MAX);
-    if (strncmp(c->server, "https://", 8) != 0 && strncmp(c->server, "http://", 7) != 0)
+    if (!is_address(c->server))
         return err_set(err, ERR_INVALID, "'server' is not an https:// address");
+    r = split_mirrors(c, err);
+    if (r < 0)
+        return r;
     for (i = 0; i < c->n_channels; i++)
         if (c->channels[i].pin && (r = release_version_check(c->channels[i].pin, err)) < 0)
             return err_context(err, r, "[channel %s] pin", c->channels[i].name);
@@ -172,6 +203,7 @@ void config_release(struct config *c)
     for (size_t i = 0; i < c->n_channels; i++)
         conf_release(rows, &c->channels[i], "channel");
     conf_release(rows, c, "");
+    free(c->mirrors_words);
 }
 
 void config_dump(FILE *out, const struct config *c)

@@ -18,8 +18,14 @@ struct config_channel {
     char *pin; /* version; NULL: none */
 };
 
+#define CONFIG_MAX_MIRRORS 8
+
 struct config {
     char *server, *root, *state_dir, *ca_file, *proxy;
+    char *mirrors_text;
+    char *mirrors[CONFIG_MAX_MIRRORS]; /* base URLs; into mirrors_words */
+    char *mirrors_words;
+    size_t n_mirrors;
     char *fetch_user, *fetch_program;
     int64_t poll_interval_ms;
     char *ring_name;

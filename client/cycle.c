@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cycle_internal.h"
 #include "exchange.h"
+#include "field.h"
 #include "layout.h"
 #include "schedule.h"
 #include "stage.h"
@@ -78,9 +79,16 @@ static int verify_worker(void *ctx, const volatile sig_atomic_t *stop, json_t *r
 {
     const struct cycle *c = ctx;
 
+    struct err failed = {0};
+    int r = trust_verify(c->agent, &failed, err);
+
     (void)stop;
-    (void)result;
-    return trust_verify(c->agent, err);
+    if (failed.code &&
+        field_set(result, "failed",
+                  json_pack("{s:s, s:s}", "code", err_slug(failed.code), "message", failed.msg),
+                  NULL) < 0)
+        log_warn("cycle", "%s", failed.msg);
+    return r;
 }
 
 static int stage_worker(void *ctx, const volatile sig_atomic_t *stop, json_t *result,
@@ -269,6 +277,15 @@ static bool needs_refresh(const struct cycle *c)
            (c->offered_version > s->snapshot_version || !is_fresh(c, s));
 }
 
+/* By such a clock metadata of any age would look fresh. */
+static bool is_early(const struct cycle *c)
+{
+    const struct trouble_clock clock = {.now_s = clock_wall_ms(c->agent->clock) / 1000,
+                                        .built_s = c->agent->built_s};
+
+    return trouble_clock_is_early(&clock);
+}
+
 void cycle_begin(struct cycle *c)
 {
     struct err err = {0};
@@ -283,7 +300,8 @@ void cycle_begin(struct cycle *c)
     }
     if (!needs_refresh(c))
         begin_staging(c);
-    else if (!start_fetch(c, CYCLE_REFRESH, exchange_refresh(c->agent), EXCHANGE_REFRESH_MS))
+    else if (!start_fetch(c, CYCLE_REFRESH, exchange_refresh(c->agent, !is_early(c)),
+                          EXCHANGE_REFRESH_MS))
         begin_checkin(c);
 }
 
@@ -317,8 +335,40 @@ static void note_refreshed(struct cycle *c, int r)
     c->refresh_ms = now + schedule_after_failure(c->refresh_failures, 0, 0, rand_u64());
 }
 
+/* Nothing came that could be judged: what the fetching child says tells more. */
+static bool says_nothing(int r)
+{
+    return r == 0 || r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE;
+}
+
+static bool read_failed(const json_t *o, struct err *ret)
+{
+    const char *code = json_string_value(json_object_get(o, "code"));
+    const char *message = json_string_value(json_object_get(o, "message"));
+
+    if (code && message)
+        err_set(ret, err_from_slug(code), "%s", message);
+    return code && message;
+}
+
+/* One channel's failure is the pass's first error, and stops no other channel. */
+static void tell_channel(struct cycle *c, const json_t *result)
+{
+    struct err err = {0};
+
+    if (!read_failed(json_object_get(result, "failed"), &err))
+        return;
+    if (c->fetch_channel_err.code && says_nothing(-(int)err.code))
+        err = c->fetch_channel_err;
+    cycle_fail(c, &err);
+}
+
 static void end_verify(struct cycle *c, int r, const struct err *err)
 {
+    if (c->fetch_r < 0 && says_nothing(r)) {
+        r = c->fetch_r;
+        err = &c->fetch_err;
+    }
     note_refreshed(c, r);
     if (r < 0)
         cycle_fail(c, err);
@@ -337,10 +387,16 @@ void cycle_continue(struct cycle *c)
     case CYCLE_IDLE:
         return;
     case CYCLE_REFRESH:
-        if (r < 0 || !start_worker(c, CYCLE_VERIFY, verify_worker))
-            end_verify(c, r < 0 ? r : -ERR_INTERNAL, r < 0 ? &err : &c->first_err);
+        c->fetch_r = r;
+        c->fetch_err = err;
+        memset(&c->fetch_channel_err, 0, sizeof c->fetch_channel_err);
+        read_failed(json_array_get(json_object_get(result, "failed"), 0), &c->fetch_channel_err);
+        /* In any case: a new root or a revocation may have come, though the rest has not. */
+        if (!start_worker(c, CYCLE_VERIFY, verify_worker))
+            end_verify(c, -ERR_INTERNAL, &c->first_err);
         return;
     case CYCLE_VERIFY:
+        tell_channel(c, result);
         end_verify(c, r, &err);
         return;
     case CYCLE_BLOBS:

@@ -28,12 +28,15 @@ struct cycle {
     struct child apply; /* pid 0: none */
     struct report report;
     /* what is known of the metadata in this process */
-    bool verified;           /* a refresh has succeeded, the last one too */
-    int64_t verified_ms;     /* boot clock */
-    int refresh_failures;    /* in a row */
-    int64_t refresh_ms;      /* boot clock: after a failure not before this */
-    int64_t offered_version; /* snapshot version that the server spoke of last */
-    int64_t tick_ms;         /* of the plan, for jitters; 0 unknown */
+    bool verified; /* a refresh has succeeded, the last one too */
+    int fetch_r;   /* how the fetching part of the last refresh ended: 0 or its error */
+    struct err fetch_err;
+    struct err fetch_channel_err; /* of the first channel that did not come; code 0: none */
+    int64_t verified_ms;          /* boot clock */
+    int refresh_failures;         /* in a row */
+    int64_t refresh_ms;           /* boot clock: after a failure not before this */
+    int64_t offered_version;      /* snapshot version that the server spoke of last */
+    int64_t tick_ms;              /* of the plan, for jitters; 0 unknown */
     int64_t checkin_ms;
     char holds[CHECKIN_MAX_CHANNELS][64];     /* further reasons: "disk-full", "download-failed" */
     char told[CHECKIN_MAX_CHANNELS][65 + 32]; /* digest and cause of the last refusal told */

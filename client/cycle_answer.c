@@ -1,5 +1,6 @@
 /* cycle: the answer to a check-in, and the worker that applies. See cycle.h. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "apply.h"
@@ -12,6 +13,7 @@
 
 #define RECALL_JITTER_MS 5000
 #define REJECTED_MAX     3
+#define CLOCKS_DIFFER_S  3600
 
 /* --- the applying worker ---------------------------------------------------------------------- */
 
@@ -63,8 +65,7 @@ static bool is_unresolved(const struct cycle *c, bool *ret_recall)
         if (!ch || !apply_is_unresolved(c->agent, s, ch))
             continue;
         found = true;
-        if (ch->attempt.digest[0] || ch->pending.digest[0] ||
-            strcmp(ch->leave.cause, "recall") != 0)
+        if (ch->attempt.digest[0] || ch->pending.digest[0] || strcmp(ch->leave.cause, "owner") == 0)
             *ret_recall = false;
     }
     return found;
@@ -171,6 +172,30 @@ static void revive_identity(struct cycle *c)
         cycle_fail(c, &err);
 }
 
+static int note_server_time(struct state *s, void *ctx, struct err *err)
+{
+    (void)err;
+    s->server_ahead_s = *(const int64_t *)ctx;
+    return 0;
+}
+
+/* How far apart the clocks are, for words: kept where it changes, not with each answer. */
+static void compare_clocks(struct cycle *c, int64_t server_time)
+{
+    _cleanup_(free_p)
+    struct state *s = NULL;
+    int64_t ahead = server_time - clock_wall_ms(c->agent->clock) / 1000;
+    struct err err = {0};
+
+    if (llabs(ahead) < CLOCKS_DIFFER_S)
+        ahead = 0;
+    if (state_load(&c->agent->place, &s, NULL) < 0 || s->lost ||
+        llabs(ahead - s->server_ahead_s) < (ahead ? CLOCKS_DIFFER_S : 1))
+        return;
+    if (state_update(&c->agent->place, note_server_time, &ahead, &err) < 0)
+        cycle_fail(c, &err);
+}
+
 static void take_answer(struct cycle *c, const struct exchange_answer *an)
 {
     _cleanup_(checkin_answer_free_p)
@@ -186,6 +211,7 @@ static void take_answer(struct cycle *c, const struct exchange_answer *an)
     }
     c->failures = c->rejected = 0;
     revive_identity(c);
+    compare_clocks(c, answer->server_time);
     obey(c, answer);
 }
 

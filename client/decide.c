@@ -20,6 +20,8 @@ const char *decide_hold(const struct decide_facts *f)
         return "held";
     if (f->pause)
         return "paused";
+    if (f->trouble.hold[0])
+        return f->trouble.hold;
     return state_unsoaked(f->state) ? "unsoaked" : "";
 }
 
@@ -42,7 +44,8 @@ int64_t decide_floor(const struct state_channel *c)
             (!newest || r->sequence > newest->sequence))
             newest = r;
     }
-    return newest ? newest->lowest_sequence : 0;
+    return newest && newest->lowest_sequence > c->lowest_sequence ? newest->lowest_sequence
+                                                                  : c->lowest_sequence;
 }
 
 bool decide_kind_fits(const struct decide_facts *f, const struct want *w, enum permit_kind kind)
@@ -89,6 +92,12 @@ static bool is_behind(const struct decide_facts *f, const struct want *w)
     return other->sequence > mine->sequence;
 }
 
+/* The plan means it, and content metadata did not list it when both were verified last. */
+static bool is_unlisted(const struct state_channel *c, const char *digest)
+{
+    return strcmp(c->unlisted[0], digest) == 0 || strcmp(c->unlisted[1], digest) == 0;
+}
+
 struct want decide_want(const struct decide_facts *f, const char **ret_why)
 {
     struct want w = {0};
@@ -99,8 +108,12 @@ struct want decide_want(const struct decide_facts *f, const char **ret_why)
     w = decide_planned(f);
     if (!w.digest[0] || (w.kind == PERMIT_BASELINE && !is_behind(f, &w)))
         return (struct want){0};
-    if (state_quarantined(f->channel, w.digest))
+    if (state_revoked(f->channel, w.digest))
+        *ret_why = "revoked";
+    else if (state_quarantined(f->channel, w.digest))
         *ret_why = "quarantined";
+    else if (is_unlisted(f->channel, w.digest))
+        *ret_why = "unlisted";
     else if (f->pin && strcmp(f->pin, w.version) != 0)
         *ret_why = "pinned";
     else
@@ -144,23 +157,21 @@ int64_t decide_pace_wait_s(const struct decide_facts *f)
     return wait > seen ? wait - seen : 0;
 }
 
+/* At or above `lowest`. */
 static const char *last_healthy(const struct decide_facts *f, const char *digest,
-                                const struct plan *plan)
+                                const struct plan *plan, int64_t lowest)
 {
     struct state_channel *c = f->channel;
-    const struct state_release *left = state_release(c, digest), *best = NULL;
-    int64_t floor = decide_floor(c);
+    const struct state_release *best = NULL;
 
-    if (left && left->lowest_sequence > floor)
-        floor = left->lowest_sequence;
     for (size_t i = 0; i < c->n_releases; i++) {
         const struct state_release *r = &c->releases[i];
 
-        if (!r->healthy_s || strcmp(r->digest, digest) == 0 || state_quarantined(c, r->digest))
+        if (!r->healthy_s || strcmp(r->digest, digest) == 0 || state_put_away(c, r->digest))
             continue;
         if (plan && plan_recalls(plan, r->digest, f->cohort))
             continue;
-        if (r->sequence < floor)
+        if (r->sequence < lowest)
             continue;
         if (!best || r->healthy_s > best->healthy_s ||
             (r->healthy_s == best->healthy_s && r->sequence > best->sequence))
@@ -169,20 +180,38 @@ static const char *last_healthy(const struct decide_facts *f, const char *digest
     return best ? best->digest : "";
 }
 
-/* Content that has worked here, though recalled, is better than none and than what has not. */
-const char *decide_back(const struct decide_facts *f, const char *digest)
+/* Content that has worked here, though recalled, is better than none and than what has not. Nor can
+ * recalling all else keep a device on what its signers have revoked. */
+const char *decide_back(const struct decide_facts *f, const char *digest, enum decide_by by)
 {
     const struct state_release *left = state_release(f->channel, digest);
-    const char *to = last_healthy(f, digest, f->plan);
+    int64_t floor = decide_floor(f->channel);
+    const char *to;
 
-    return *to || (left && left->healthy_s) ? to : last_healthy(f, digest, NULL);
+    if (left && left->lowest_sequence > floor)
+        floor = left->lowest_sequence;
+    to = last_healthy(f, digest, f->plan, floor);
+    if (by != DECIDE_BY_SERVER && !*to)
+        to = last_healthy(f, digest, f->plan, floor = 0);
+    if (*to || (left && left->healthy_s && by != DECIDE_BY_SIGNERS))
+        return to;
+    return last_healthy(f, digest, NULL, floor);
 }
 
 bool decide_recalled(const struct decide_facts *f, const char *digest)
 {
     if (!f->plan || !*digest || !plan_recalls(f->plan, digest, f->cohort))
         return false;
-    return *decide_back(f, digest) || !decide_had_content(f->channel);
+    return *decide_back(f, digest, DECIDE_BY_SERVER) || !decide_had_content(f->channel);
+}
+
+bool decide_revoked(const struct decide_facts *f, const char *digest)
+{
+    const struct state_release *r = state_release(f->channel, digest);
+
+    if (!state_revoked(f->channel, digest))
+        return false;
+    return *decide_back(f, digest, DECIDE_BY_SIGNERS) || !r || !r->healthy_s;
 }
 
 int decide_version_compare(const char *a, const char *b)

@@ -17,8 +17,9 @@ struct decide_facts {
     const struct manifest *manifest; /* of the wanted release; NULL: not verified yet */
     const char *cohort;
     const uint8_t *draw_key;
-    int64_t awake_s;      /* awake total */
-    bool boot_unrecorded; /* there is a boot guard, and it could not record this boot */
+    int64_t awake_s;              /* awake total */
+    bool boot_unrecorded;         /* there is a boot guard, and it could not record this boot */
+    struct state_trouble trouble; /* with clock and metadata (trouble.h) */
     /* the owner's configuration */
     enum ring_preference ring;
     bool pause;
@@ -32,14 +33,15 @@ struct want {
     enum permit_kind kind;
 };
 
-/* Why nothing new is applied: "state-lost", "boot-failed", "boot-unrecorded", "held", "paused",
- * "unsoaked" or "". */
+/* Why nothing new is applied: "state-lost", "boot-failed", "boot-unrecorded", "held", "paused", a
+ * word of trouble.h, "unsoaked" or "". Valid as long as f. */
 const char *decide_hold(const struct decide_facts *f);
 
 /* The release that the plan means for this device: the candidate of its cohort where its draw is
  * within the staging share, else the baseline where it has no content or older content. Never what
- * runs already or is quarantined; with a pin only the pinned version. *ret_why: "" or why there is
- * none though the plan has one: "quarantined", "pinned". */
+ * runs already, is quarantined, revoked or no longer listed by content metadata; with a pin only
+ * the pinned version. *ret_why: "" or why there is none though the plan has one: "revoked",
+ * "quarantined", "unlisted", "pinned". */
 struct want decide_want(const struct decide_facts *f, const char **ret_why);
 
 /* The same before the device's own objections: whom the plan means. Needs f->plan. */
@@ -50,7 +52,8 @@ bool decide_had_content(const struct state_channel *c);
 
 /* The lowest sequence that a server may send this device to, by the newest manifest that it has
  * lived by: of the releases that were healthy here, and the one that runs, the lowest_sequence of
- * the one with the highest sequence. Going down by steps gains nothing. 0: none. */
+ * the one with the highest sequence; and by every verified one that it has ever seen. Going down by
+ * steps gains nothing. 0: none. */
 int64_t decide_floor(const struct state_channel *c);
 
 /* True if a permit of this kind is one for `w`: `rollout` for a candidate, `baseline` for the
@@ -72,11 +75,23 @@ int64_t decide_pace_wait_s(const struct decide_facts *f);
  * invariant 11). */
 bool decide_recalled(const struct decide_facts *f, const char *digest);
 
+/* True if `digest` is to be left because its signers revoked it. Only what has worked here itself
+ * stays, where there is nothing to go back to. */
+bool decide_revoked(const struct decide_facts *f, const char *digest);
+
+/* Who sends a channel back. */
+enum decide_by {
+    DECIDE_BY_SERVER,  /* a recall */
+    DECIDE_BY_DEVICE,  /* its owner, or what failed here */
+    DECIDE_BY_SIGNERS, /* a revocation */
+};
+
 /* Where a channel goes back to from `digest`: the release that it ran healthily last and that is
- * neither quarantined nor recalled (f->plan may be NULL), nor below decide_floor or the lowest
- * sequence of the one it leaves. Where there is none, and `digest` has not worked here, a recalled
- * one is taken. "": nothing. */
-const char *decide_back(const struct decide_facts *f, const char *digest);
+ * neither quarantined, revoked nor recalled (f->plan may be NULL), nor below decide_floor or the
+ * lowest sequence of the one it leaves. Where there is none: the device's own word and the signers'
+ * look below that, too; and where `digest` has not worked here, or its signers want it gone, a
+ * recalled one is taken. "": nothing. */
+const char *decide_back(const struct decide_facts *f, const char *digest, enum decide_by by);
 
 /* Dotted versions compared number by number: <0, 0, >0. */
 int decide_version_compare(const char *a, const char *b);

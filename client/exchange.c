@@ -15,11 +15,26 @@ static json_t *job(const struct agent *a, const char *name)
                      a->config.proxy);
 }
 
-json_t *exchange_refresh(const struct agent *a)
+static int add_mirrors(const struct agent *a, json_t *o)
+{
+    json_t *mirrors = json_array();
+    int r = field_set(o, "mirrors", mirrors, NULL);
+
+    for (size_t i = 0; r == 0 && i < a->config.n_mirrors; i++)
+        r = field_append(mirrors, json_string(a->config.mirrors[i]), NULL);
+    return r;
+}
+
+json_t *exchange_refresh(const struct agent *a, bool fresh)
 {
     json_t *o = job(a, "refresh"), *channels = json_array();
+    int64_t wall_s = clock_wall_ms(a->clock) / 1000;
     int r = field_set(o, "channels", channels, NULL);
 
+    if (r == 0)
+        r = add_mirrors(a, o);
+    if (r == 0)
+        r = field_set(o, "refresh", json_boolean(fresh), NULL);
     for (size_t i = 0; r == 0 && i < a->config.n_channels; i++)
         r = field_append(channels, json_string(a->config.channels[i].name), NULL);
     if (r == 0)
@@ -27,7 +42,7 @@ json_t *exchange_refresh(const struct agent *a)
     if (r == 0)
         r = field_set(o, "cohort", json_string(a->cohort), NULL);
     if (r == 0)
-        r = field_set(o, "now_s", json_integer(clock_wall_ms(a->clock) / 1000), NULL);
+        r = field_set(o, "now_s", json_integer(wall_s > 0 ? wall_s : 0), NULL);
     if (r < 0) {
         json_decref(o);
         return NULL;
@@ -39,7 +54,7 @@ json_t *exchange_blobs(const struct agent *a, json_t *missing)
 {
     json_t *o = job(a, "blobs");
 
-    if (o && json_object_set(o, "blobs", missing) < 0) {
+    if (o && (json_object_set(o, "blobs", missing) < 0 || add_mirrors(a, o) < 0)) {
         json_decref(o);
         return NULL;
     }

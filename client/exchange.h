@@ -12,7 +12,8 @@
 #define EXCHANGE_POST_MS    60000
 #define EXCHANGE_BLOBS_MS   3600000 /* what has come by then is resumed */
 
-json_t *exchange_refresh(const struct agent *a);
+/* fresh: metadata and plans; revocations are asked for in any case. */
+json_t *exchange_refresh(const struct agent *a, bool fresh);
 json_t *exchange_blobs(const struct agent *a, json_t *missing);
 /* headers: NULL-terminated "Name: value"; bearer NULL: none. */
 json_t *exchange_post(const struct agent *a, const char *path, const char *const *headers,

@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/jsonx.h"
+#include "copy.h"
 #include "fetch.h"
+#include "fetch_source.h"
 #include "field.h"
 #include "layout.h"
 #include "manifest.h"
@@ -17,9 +19,36 @@
 #define MAX_HEADERS 16
 #define BODY_MAX    1000000
 
+static bool is_blob(int fd, const char *path, const char *sha256, int64_t length)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && copy_check(path, st.st_mode & 07777, sha256, length, NULL) == 0;
+}
+
+/* A mirror is anybody's: what it sends is looked at before the next one is left out. What another
+ * source began may be to blame: then once more from the start. */
+static bool from_mirror(const struct fetch *f, size_t i, const char *path, int fd, const char *file,
+                        const char *sha256, int64_t length)
+{
+    for (int tries = 0; tries < 2; tries++) {
+        struct stat st;
+        struct err why = {0};
+
+        if (fstat(fd, &st) < 0 || fetch_from_file(f->sources, i, path, fd, length, &why) < 0)
+            return false;
+        if (is_blob(fd, file, sha256, length))
+            return true;
+        if (ftruncate(fd, 0) < 0 || st.st_size == 0)
+            break;
+    }
+    fetch_give_up(f->sources, i);
+    return false;
+}
+
 static int fetch_blob(const struct fetch *f, const char *sha256, int64_t length, struct err *err)
 {
-    struct path p, url;
+    struct path p, path;
     _cleanup_(close_p)
     int fd = open(layout_at(&p, f->state_dir, LAYOUT_INCOMING "/blobs/%s", sha256),
                   O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
@@ -32,10 +61,11 @@ static int fetch_blob(const struct fetch *f, const char *sha256, int64_t length,
         return 0;
     if (st.st_size > length && ftruncate(fd, 0) < 0)
         return err_errno(err, errno, "truncate '%s'", p.s);
-    layout_at(&url, FETCH_REPO_PATH, "blobs/%.2s/%s", sha256, sha256);
-    r = http_get_fd(f->http, url.s, fd, st.st_size > length ? 0 : st.st_size, length, err);
-    if (r == -ERR_CONFLICT && ftruncate(fd, 0) == 0)
-        r = http_get_fd(f->http, url.s, fd, 0, length, err);
+    snprintf(path.s, sizeof path.s, "blobs/%.2s/%s", sha256, sha256);
+    r = fetch_from_file(f->sources, 0, path.s, fd, length, err);
+    for (size_t i = 1; r < 0 && i < fetch_n_sources(f->sources); i++)
+        if (from_mirror(f, i, path.s, fd, p.s, sha256, length))
+            return 0;
     return err_context(err, r, "blob %.12s", sha256);
 }
 
@@ -118,7 +148,7 @@ int fetch_post(const struct fetch *f, json_t *result, struct err *err)
     rq.body = body;
     rq.body_len = strlen(body);
     buf_init(&rs.body, (size_t)cap);
-    r = http_do(f->http, &rq, &rs, err);
+    r = http_do(fetch_server(f->sources), &rq, &rs, err);
     if (r == 0)
         r = field_set(result, "status", json_integer(rs.status), err);
     if (r == 0)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/jsonx.h"
 #include "fetch.h"
+#include "fetch_source.h"
 #include "field.h"
 
 static const struct {
@@ -18,29 +19,21 @@ static const struct {
     {"post", fetch_post},
 };
 
-static const char *optional(const json_t *job, const char *key)
-{
-    return json_string_value(json_object_get(job, key));
-}
-
 static int run(const json_t *job, json_t *result, struct err *err)
 {
+    _cleanup_(fetch_sources_free_p)
+    struct fetch_sources *sources = NULL;
     struct fetch f = {.job = job};
-    _cleanup_(http_client_free_p)
-    struct http_client *http = NULL;
-    struct http_options o = {.ca_file = optional(job, "ca_file"), .proxy = optional(job, "proxy")};
     const char *name;
     int r = jsonx_string(job, "job", "job", 32, &name, err);
 
     if (r == 0)
         r = jsonx_string(job, "job", "state_dir", 4096, &f.state_dir, err);
     if (r == 0)
-        r = jsonx_string(job, "job", "server", 1024, &o.base_url, err);
-    if (r == 0)
-        r = http_client_new(&o, &http, err);
+        r = fetch_sources_open(job, &sources, err);
     if (r < 0)
         return r;
-    f.http = http;
+    f.sources = sources;
     for (size_t i = 0; i < sizeof JOBS / sizeof JOBS[0]; i++)
         if (strcmp(JOBS[i].name, name) == 0)
             return JOBS[i].run(&f, result, err);

@@ -63,10 +63,10 @@ int stage_choose(const struct agent *a, struct state *s, const struct config_cha
         return r;
     f.plan = plan;
     choice.want = decide_want(&f, &why);
-    if (strcmp(why, "pinned") == 0 && !choice.hold[0])
-        strcpy(choice.hold, "pinned");
-    if (strcmp(why, "quarantined") == 0) {
-        strcpy(choice.refusal, "quarantined");
+    if ((strcmp(why, "pinned") == 0 || strcmp(why, "unlisted") == 0) && !choice.hold[0])
+        strcpy(choice.hold, why);
+    if (strcmp(why, "quarantined") == 0 || strcmp(why, "revoked") == 0) {
+        strcpy(choice.refusal, why);
         memcpy(choice.refused, decide_planned(&f).digest, sizeof choice.refused);
     }
     r = choice.want.digest[0] ? consider_manifest(a, &f, &choice, err) : 0;
@@ -159,7 +159,7 @@ static void collect(const struct agent *a, const char *channel, const struct man
     keep[n++] = c->pending.digest;
     keep[n++] = c->pending.from;
     for (size_t i = 0; i < c->n_releases; i++)
-        if (c->releases[i].healthy_s)
+        if (c->releases[i].healthy_s && !state_revoked(c, c->releases[i].digest))
             keep[n++] = c->releases[i].digest;
     tree_collect(a->config.state_dir, channel, keep, n);
     if (a->config.n_channels == 1) { /* blobs are shared by all channels */

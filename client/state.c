@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "layout.h"
+#include "text.h"
 
 int state_lock(const char *dir, struct err *err)
 {
@@ -259,6 +260,64 @@ bool state_add_quarantine(struct state_channel *c, const char *digest, const cha
     snprintf(q->cause, sizeof q->cause, "%s", cause);
     q->blamed = blamed;
     return true;
+}
+
+const struct state_revoked *state_revoked(const struct state_channel *c, const char *digest)
+{
+    for (size_t i = 0; *digest && i < c->n_revoked; i++)
+        if (strcmp(c->revoked[i].digest, digest) == 0)
+            return &c->revoked[i];
+    return NULL;
+}
+
+void state_raise_lowest(struct state_channel *c, int64_t sequence)
+{
+    if (sequence > c->lowest_sequence)
+        c->lowest_sequence = sequence;
+}
+
+bool state_put_away(const struct state_channel *c, const char *digest)
+{
+    return state_quarantined(c, digest) || state_revoked(c, digest);
+}
+
+/* Room for one more; false: all that is here is named by `by`, or `by` is too old to displace. */
+static bool make_room(struct state_channel *c, int64_t version, const struct revoked *by)
+{
+    if (c->n_revoked < STATE_MAX_REVOKED)
+        return true;
+    if (version < c->revoked_version)
+        return false;
+    for (size_t i = 0; i < c->n_revoked; i++) {
+        if (revoked_reason(by, c->revoked[i].digest))
+            continue;
+        c->n_revoked--;
+        memmove(&c->revoked[i], &c->revoked[i + 1], (c->n_revoked - i) * sizeof c->revoked[0]);
+        return true;
+    }
+    return false;
+}
+
+bool state_revoke(struct state_channel *c, int64_t version, const struct revoked *revoked)
+{
+    bool added = false;
+
+    for (size_t i = 0; i < revoked->n; i++) {
+        const struct revoked_item *item = &revoked->items[i];
+        struct state_revoked *r;
+
+        if (state_revoked(c, item->digest) || !make_room(c, version, revoked))
+            continue;
+        r = &c->revoked[c->n_revoked++];
+        memset(r, 0, sizeof *r);
+        memcpy(r->digest, item->digest, sizeof r->digest);
+        snprintf(r->reason, sizeof r->reason, "%.*s",
+                 text_shown(item->reason, STATE_REASON_MAX - 1), item->reason);
+        added = true;
+    }
+    if (version > c->revoked_version)
+        c->revoked_version = version;
+    return added;
 }
 
 const struct state_channel *state_unsoaked(const struct state *s)

@@ -16,11 +16,17 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "checkin.h"
+#include "revoked.h"
 #include "slots.h"
 
 #define STATE_MAX_RELEASES   16
 #define STATE_MAX_QUARANTINE 64
-#define STATE_CAUSE_MAX      48 /* as in struct event */
+#define STATE_MAX_REVOKED    REVOKED_MAX
+#define STATE_CAUSE_MAX      48  /* as in struct event */
+#define STATE_HOLD_MAX       64  /* as in struct checkin_channel */
+#define STATE_ROLE_MAX       48  /* "content-<channel>" at most */
+#define STATE_WORDS_MAX      256 /* a sentence for people */
+#define STATE_REASON_MAX     129 /* of a revocation, cut */
 
 /* What this device knows of a release from its own experience. */
 struct state_release {
@@ -40,6 +46,20 @@ struct state_quarantine {
     char cause[STATE_CAUSE_MAX];
     bool blamed; /* evidence blames the content: only a person on this device lifts it */
     bool told;   /* a refusal has been reported */
+};
+
+/* Taken back by those who sign the channel's content. Nobody lifts it: not the server, not the
+ * plan, not the owner of the device. */
+struct state_revoked {
+    char digest[65];
+    char reason[STATE_REASON_MAX];
+    bool told; /* that it runs here with nothing to go back to has been reported */
+};
+
+/* Why the last refresh brought nothing new, where that is no matter of the network alone. */
+struct state_trouble {
+    char hold[STATE_HOLD_MAX]; /* a word: "clock-before-build", "expired-timestamp"; "" none */
+    char words[STATE_WORDS_MAX];
 };
 
 /* X(NAME, text): how far an apply has come. Written before the step of its name begins. */
@@ -76,12 +96,22 @@ struct state_channel {
     } pending;
     struct state_leave {             /* current is to be left as soon as may be */
         char digest[65];             /* "" none */
-        char cause[STATE_CAUSE_MAX]; /* "recall" or "owner" */
+        char cause[STATE_CAUSE_MAX]; /* "recall", "revoked" or "owner" */
     } leave;
     struct state_release releases[STATE_MAX_RELEASES];
     size_t n_releases;
     struct state_quarantine quarantine[STATE_MAX_QUARANTINE];
     size_t n_quarantine;
+    /* The highest that any verified manifest of the channel has named: below it the server sends
+     * nobody. It never falls. */
+    int64_t lowest_sequence;
+    int64_t revoked_version; /* highest of the content metadata whose revocations are here */
+    struct state_revoked revoked[STATE_MAX_REVOKED];
+    size_t n_revoked;
+    /* What the plan means here, as candidate and as baseline, and content metadata does not list
+     * (any more); "" none. */
+    char unlisted[2][65];
+    struct state_trouble trouble;
 };
 
 struct state_boot {
@@ -101,9 +131,13 @@ struct state {
     /* Time awake, summed over boots: bank_s as of bank_awake_s awake in boot bank_boot. */
     int64_t bank_s, bank_awake_s;
     char bank_boot[BOOT_ID_MAX];
-    char dead_identity[32];   /* slug: the server refuses this identity; "" alive */
-    int64_t snapshot_version; /* of the metadata verified last; 0 none */
-    int64_t expires_s;        /* its earliest expiry, Unix seconds */
+    char dead_identity[32];            /* slug: the server refuses this identity; "" alive */
+    int64_t snapshot_version;          /* of the metadata verified last; 0 none */
+    int64_t expires_s;                 /* its earliest expiry, Unix seconds */
+    char expires_role[STATE_ROLE_MAX]; /* whose that is; "" none */
+    struct state_trouble trouble;      /* of all channels */
+    /* What the server's clock says more than ours, as it told last, in seconds: for words only. */
+    int64_t server_ahead_s;
     struct state_channel channels[CHECKIN_MAX_CHANNELS];
     size_t n_channels;
 };
@@ -147,6 +181,16 @@ struct state_release *state_add_release(struct state_channel *c, const char *dig
 bool state_add_quarantine(struct state_channel *c, const char *digest, const char *cause,
                           bool blamed);
 void state_lift(struct state_channel *c, const char *digest);
+/* NULL: not revoked. */
+const struct state_revoked *state_revoked(const struct state_channel *c, const char *digest);
+/* The highest lowest_sequence of verified manifests: it never falls. */
+void state_raise_lowest(struct state_channel *c, int64_t sequence);
+/* Quarantined or revoked: never applied, never gone back to. */
+bool state_put_away(const struct state_channel *c, const char *digest);
+/* Add what content metadata of this version revokes. Where there is no room the oldest ones that a
+ * newer version does not name make it; an older one (which anybody may show again) displaces
+ * nothing. True where something is new. */
+bool state_revoke(struct state_channel *c, int64_t version, const struct revoked *revoked);
 /* A channel with a change that has not passed its soak, or an attempt; NULL: none. */
 const struct state_channel *state_unsoaked(const struct state *s);
 

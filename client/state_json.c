@@ -69,6 +69,32 @@ static const struct field leave_fields[] = {
     {0},
 };
 
+/* Parts of their own, which a state that an older agent wrote does not have. */
+static const struct field trust_fields[] = {
+    FIELD_TEXT_OR_NONE(struct state, expires_role, "expires_role", text_word_check),
+    FIELD_TEXT_OR_NONE(struct state, trouble.hold, "hold", text_word_check),
+    FIELD_TEXT_OR_NONE(struct state, trouble.words, "words", NULL),
+    FIELD_INT(struct state, server_ahead_s, "server_ahead_s", -FIELD_INT_MAX, FIELD_INT_MAX),
+    {0},
+};
+
+static const struct field channel_trust_fields[] = {
+    FIELD_INT(struct state_channel, lowest_sequence, "lowest_sequence", 0, FIELD_INT_MAX),
+    FIELD_INT(struct state_channel, revoked_version, "revoked_version", 0, FIELD_INT_MAX),
+    FIELD_HEX_OR_NULL(struct state_channel, unlisted[0], "unlisted_candidate"),
+    FIELD_HEX_OR_NULL(struct state_channel, unlisted[1], "unlisted_baseline"),
+    FIELD_TEXT_OR_NONE(struct state_channel, trouble.hold, "hold", text_word_check),
+    FIELD_TEXT_OR_NONE(struct state_channel, trouble.words, "words", NULL),
+    {0},
+};
+
+static const struct field revoked_fields[] = {
+    FIELD_HEX(struct state_revoked, digest, "digest"),
+    FIELD_TEXT_OR_NONE(struct state_revoked, reason, "reason", NULL),
+    FIELD_BOOL(struct state_revoked, told, "told"),
+    {0},
+};
+
 static const struct field release_fields[] = {
     FIELD_HEX(struct state_release, digest, "digest"),
     FIELD_TEXT_OR_NONE(struct state_release, version, "version", release_version_check),
@@ -146,6 +172,41 @@ static int write_list(json_t *o, const char *key, const struct field *rows, cons
     return r;
 }
 
+/* An agent that kept no such part knew its releases. */
+static int64_t lowest_of_releases(const struct state_channel *c)
+{
+    int64_t lowest = 0;
+
+    for (size_t i = 0; i < c->n_releases; i++)
+        if (c->releases[i].lowest_sequence > lowest)
+            lowest = c->releases[i].lowest_sequence;
+    return lowest;
+}
+
+static int read_channel_trust(const json_t *o, struct state_channel *c, struct err *err)
+{
+    int r;
+
+    if (!jsonx_has(o, "trust")) {
+        c->lowest_sequence = lowest_of_releases(c);
+        return 0;
+    }
+    r = read_part(o, "trust", channel_trust_fields, c, err);
+    if (r == 0)
+        r = read_list(o, "revoked", STATE_MAX_REVOKED, revoked_fields, c->revoked,
+                      sizeof c->revoked[0], &c->n_revoked, err);
+    return r;
+}
+
+static int write_channel_trust(json_t *o, const struct state_channel *c, struct err *err)
+{
+    int r = write_part(o, "trust", channel_trust_fields, c, err);
+
+    return r < 0 ? r
+                 : write_list(o, "revoked", revoked_fields, c->revoked, sizeof c->revoked[0],
+                              c->n_revoked, err);
+}
+
 static int read_channel(const json_t *o, struct state_channel *c, struct err *err)
 {
     int r = field_read(o, "channel", channel_fields, c, err);
@@ -162,6 +223,8 @@ static int read_channel(const json_t *o, struct state_channel *c, struct err *er
     if (r == 0)
         r = read_list(o, "quarantine", STATE_MAX_QUARANTINE, quarantine_fields, c->quarantine,
                       sizeof c->quarantine[0], &c->n_quarantine, err);
+    if (r == 0)
+        r = read_channel_trust(o, c, err);
     return r;
 }
 
@@ -181,6 +244,8 @@ static int write_channel(json_t *o, const struct state_channel *c, struct err *e
     if (r == 0)
         r = write_list(o, "quarantine", quarantine_fields, c->quarantine, sizeof c->quarantine[0],
                        c->n_quarantine, err);
+    if (r == 0)
+        r = write_channel_trust(o, c, err);
     return r;
 }
 
@@ -195,6 +260,8 @@ int state_parse(const char *data, size_t len, struct state *ret, struct err *err
         r = field_read(o, "state", state_fields, ret, err);
     if (r == 0)
         r = read_part(o, "boot", boot_fields, &ret->boot, err);
+    if (r == 0 && jsonx_has(o, "trust"))
+        r = read_part(o, "trust", trust_fields, ret, err);
     if (r == 0)
         r = jsonx_array(o, "state", "channels", CHECKIN_MAX_CHANNELS, &list, err);
     if (r < 0)
@@ -218,6 +285,8 @@ int state_dump(const struct state *s, struct buf *ret, struct err *err)
         r = field_write(o, "state", state_fields, s, err);
     if (r == 0)
         r = write_part(o, "boot", boot_fields, &s->boot, err);
+    if (r == 0)
+        r = write_part(o, "trust", trust_fields, s, err);
     for (size_t i = 0; r == 0 && i < s->n_channels; i++) {
         json_t *item = json_object();
 

@@ -2,7 +2,10 @@
  * trust: the privileged verification. What the fetching child left in incoming/ is gone through by
  * the same TUF client and the same walk as the child's, with the trusted metadata in
  * tuf/<repository>; what passes is kept (plan, manifests) and its consequences are written into the
- * state: first sight, lifted quarantines, recalls, refusals.
+ * state: first sight, lifted quarantines, recalls, revocations, refusals.
+ *
+ * What allows must be fresh and whole. What restricts need not: revocations count from metadata of
+ * any age, from any mirror, and where all the rest has failed. One channel's trouble is its own.
  */
 #ifndef FIREBREAK_CLIENT_TRUST_H
 #define FIREBREAK_CLIENT_TRUST_H
@@ -13,8 +16,10 @@
  * identity's repository is another one. */
 int trust_init(const struct agent *a, struct err *err);
 
-/* Verify incoming/ as of the wall clock. */
-int trust_verify(const struct agent *a, struct err *err);
+/* Verify incoming/ as of the wall clock. 0 also where a channel failed: the first one's failure is
+ * in *ret_channel then (code 0: none), and where it is not the network's doing the state holds the
+ * channel for it. ERR_HELD where the clock cannot be right. Revocations are obeyed in any case. */
+int trust_verify(const struct agent *a, struct err *ret_channel, struct err *err);
 
 /* The folder of trusted metadata. */
 struct path;

@@ -90,15 +90,30 @@ static int tell_crashes(const struct agent *a, struct beginning *b, struct err *
     return r;
 }
 
+/* Revoked content is no way back, even here. Where the state cannot be read nobody knows. */
+static bool is_revoked(struct state *s, const char *channel, const char *link)
+{
+    const struct state_channel *c = s ? state_channel(s, channel) : NULL;
+    char digest[65];
+
+    snprintf(digest, sizeof digest, "%.64s", link);
+    return c && state_revoked(c, digest);
+}
+
 /* Not even the counter can be written: what booted well before is all that may run. */
 static void use_good_boot(const struct agent *a)
 {
+    _cleanup_(free_p)
+    struct state *s = NULL;
+
+    (void)state_load(&a->place, &s, NULL);
     for (size_t i = 0; i < a->config.n_channels; i++) {
         const char *channel = a->config.channels[i].name;
         char good[TREE_NAME_MAX];
         struct err err = {0};
 
-        if (tree_link(a->config.state_dir, channel, "good-boot", good, &err) < 0 || !good[0])
+        if (tree_link(a->config.state_dir, channel, "good-boot", good, &err) < 0 || !good[0] ||
+            is_revoked(s, channel, good))
             continue;
         if (tree_set_link(a->config.state_dir, channel, "current", good, &err) < 0)
             log_error("boot", "channel=%s cannot be set to good-boot: %s", channel, err.msg);

@@ -44,7 +44,7 @@ static int check_way(const struct apply *ap, struct err *err)
     if (r == 0 && (!c || !c->current[0]))
         r = err_set(err, ERR_NOT_FOUND, "channel '%s' has no content here", ap->conf->name);
     if (r == 0)
-        r = apply_way_back(ap, c->current, c->pending.from, to, err);
+        r = apply_way_back(ap, c->current, c->pending.from, "owner", to, err);
     if (r == 0 && !to[0])
         r = no_way_back(ap, err);
     return r;
@@ -162,6 +162,22 @@ static int adopt(struct state *s, const struct agent *a, const char *channel, st
     rel->sequence = m->sequence;
     rel->lowest_sequence = m->lowest_sequence;
     rel->early_boot = m->early_boot;
+    state_raise_lowest(c, m->lowest_sequence);
+    return 0;
+}
+
+/* What its signers have taken back no owner brings back. */
+static int check_revoked(struct state_channel *c, const char *version, struct err *err)
+{
+    for (size_t i = 0; c && i < c->n_releases; i++) {
+        const struct state_revoked *r = state_revoked(c, c->releases[i].digest);
+
+        if (!r || strcmp(c->releases[i].version, version) != 0)
+            continue;
+        err_set(err, ERR_REFUSED, "version '%.60s' was revoked by those who sign it: %s", version,
+                r->reason[0] ? r->reason : "no reason given");
+        return err_remedy(err, "wait for a repaired release");
+    }
     return 0;
 }
 
@@ -169,7 +185,10 @@ static int let_come(struct state *s, const struct resume *rs, struct err *err)
 {
     struct state_channel *c = state_channel(s, rs->conf->name);
     bool found = false;
+    int r = check_revoked(c, rs->version, err);
 
+    if (r < 0)
+        return r;
     for (size_t i = 0; c && i < c->n_releases; i++) {
         if (strcmp(c->releases[i].version, rs->version) != 0 ||
             !state_quarantined(c, c->releases[i].digest))

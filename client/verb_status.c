@@ -46,6 +46,34 @@ static json_t *pending_json(struct state_channel *c)
                      c->attempt.digest[0] ? "preflight" : apply_phase_name(c->pending.phase));
 }
 
+static json_t *revoked_json(struct state_channel *c)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; list && i < c->n_revoked; i++) {
+        const struct state_revoked *r = &c->revoked[i];
+
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "digest", r->digest, "version",
+                                              version_of(c, r->digest), "reason", r->reason));
+    }
+    return list;
+}
+
+/* With the clock and the metadata; all channels' or this one's. */
+static struct state_trouble trouble(const struct agent *a, const struct state *s,
+                                    const struct state_channel *c)
+{
+    struct trouble_clock clock = agent_clock(a, s);
+
+    return trouble_now(&clock, s, c);
+}
+
+/* What runs though it is revoked, because there is nothing to go back to. */
+static bool is_kept(const struct state_channel *c)
+{
+    return state_revoked(c, c->current) && strcmp(c->leave.digest, c->current) != 0;
+}
+
 static json_t *channel_json(const struct agent *a, struct state *s, struct state_channel *c,
                             const struct stage_choice *choice)
 {
@@ -53,28 +81,31 @@ static json_t *channel_json(const struct agent *a, struct state *s, struct state
     int64_t since = r ? state_awake_s(s, &a->place) - r->since_s : 0;
 
     return json_pack(
-        "{s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:o}", "channel",
-        c->name, "version", text_or_null(version_of(c, c->current)), "digest",
+        "{s:s, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:I, s:o, s:o, s:b, "
+        "s:I, s:o}",
+        "channel", c->name, "version", text_or_null(version_of(c, c->current)), "digest",
         text_or_null(c->current), "since_s", (json_int_t)(since > 0 ? since : 0), "boots",
         (json_int_t)(r ? r->boots : 0), "crashes", (json_int_t)(r ? r->crashes : 0), "good_run",
         text_or_null(version_of(c, c->good_run)), "good_boot",
         text_or_null(version_of(c, c->good_boot)), "pending", pending_json(c), "hold",
         text_or_null(choice->hold), "wants", text_or_null(choice->want.version), "refused",
         text_or_null(choice->refusal), "staged", choice->staged, "pace_wait_s",
-        (json_int_t)choice->pace_wait_s, "quarantine", quarantine_json(c));
+        (json_int_t)choice->pace_wait_s, "quarantine", quarantine_json(c), "revoked",
+        revoked_json(c), "runs_revoked", is_kept(c), "lowest_sequence", (json_int_t)decide_floor(c),
+        "trouble", text_or_null(trouble(a, s, c).words));
 }
 
 static json_t *status_json(const struct agent *a, struct state *s)
 {
-    json_t *o =
-        json_pack("{s:o, s:s, s:s, s:b, s:b, s:o, s:I, s:I, s:I, s:{s:b, s:s, s:I, s:b}, s:[]}",
-                  "device", text_or_null(a->enrolled ? a->identity.device : ""), "cohort",
-                  a->cohort, "server", a->config.server, "hold", s->hold, "state_lost", s->lost,
-                  "identity_dead", text_or_null(s->dead_identity), "snapshot_version",
-                  (json_int_t)s->snapshot_version, "expires_s", (json_int_t)s->expires_s,
-                  "events_waiting", (json_int_t)spool_count(a->config.state_dir), "boot_guard",
-                  "on", a->guard, "why", a->guard_why, "failed_boots",
-                  (json_int_t)s->boot.failed_boots, "last_failed", s->boot.failed_last, "channels");
+    json_t *o = json_pack(
+        "{s:o, s:s, s:s, s:b, s:b, s:o, s:I, s:I, s:I, s:{s:b, s:s, s:I, s:b}, s:o, s:[]}",
+        "device", text_or_null(a->enrolled ? a->identity.device : ""), "cohort", a->cohort,
+        "server", a->config.server, "hold", s->hold, "state_lost", s->lost, "identity_dead",
+        text_or_null(s->dead_identity), "snapshot_version", (json_int_t)s->snapshot_version,
+        "expires_s", (json_int_t)s->expires_s, "events_waiting",
+        (json_int_t)spool_count(a->config.state_dir), "boot_guard", "on", a->guard, "why",
+        a->guard_why, "failed_boots", (json_int_t)s->boot.failed_boots, "last_failed",
+        s->boot.failed_last, "trouble", text_or_null(trouble(a, s, NULL).words), "channels");
 
     return o;
 }
@@ -106,6 +137,8 @@ static const char *in_words(const char *cause)
         {"unsoaked", "until the present change has proved itself"},
         {"quarantined", "it was put away on this device"},
         {"pinned", "the configuration pins another version"},
+        {"revoked", "its signers have revoked it"},
+        {"unlisted", "the plan means what its signers do not list (any more)"},
         {"wrong-manifest", "its manifest is not of this channel or version"},
         {"critical", "it asks for what this agent does not know"},
         {"min-agent", "it needs a newer agent"},
@@ -122,10 +155,11 @@ static const char *in_words(const char *cause)
     return cause;
 }
 
-static void print_channel(const struct agent *a, struct state_channel *c,
+static void print_channel(const struct agent *a, const struct state *s, struct state_channel *c,
                           const struct stage_choice *choice)
 {
     const char *running = version_of(c, c->current);
+    const struct state_trouble t = trouble(a, s, c);
 
     printf("\n%s\n  runs        %s\n", c->name,
            !c->current[0] ? "nothing"
@@ -135,8 +169,14 @@ static void print_channel(const struct agent *a, struct state_channel *c,
         printf("  changing    to %s: %s\n",
                version_of(c, c->attempt.digest[0] ? c->attempt.digest : c->pending.digest),
                c->attempt.digest[0] ? "preflight" : apply_phase_name(c->pending.phase));
+    if (is_kept(c))
+        printf(
+            "  ALARM       what runs was revoked by its signers, and there is nothing to go back "
+            "to: %s\n",
+            state_revoked(c, c->current)->reason);
     if (choice->hold[0])
-        printf("  held        %s\n", in_words(choice->hold));
+        printf("  held        %s\n",
+               strcmp(choice->hold, t.hold) == 0 ? t.words : in_words(choice->hold));
     if (choice->want.version[0] && choice->pace_wait_s)
         printf("  next        %s, %s, in %" PRId64 " s at the earliest\n", choice->want.version,
                choice->staged ? "staged" : "to be staged", choice->pace_wait_s);
@@ -149,6 +189,10 @@ static void print_channel(const struct agent *a, struct state_channel *c,
     for (size_t i = 0; i < c->n_quarantine; i++)
         printf("  put away    %s: %s%s\n", version_of(c, c->quarantine[i].digest),
                in_words(c->quarantine[i].cause), c->quarantine[i].blamed ? ", blamed on it" : "");
+    for (size_t i = 0; i < c->n_revoked; i++)
+        if (version_of(c, c->revoked[i].digest)[0])
+            printf("  revoked     %s: %s\n", version_of(c, c->revoked[i].digest),
+                   c->revoked[i].reason[0] ? c->revoked[i].reason : "no reason given");
     if (a->guard && c->good_boot[0])
         printf("  good boot   %s\n", version_of(c, c->good_boot));
 }
@@ -162,6 +206,8 @@ static void print_head(const struct agent *a, const struct state *s)
                s->dead_identity);
     if (s->lost)
         printf("state       lost or damaged: nothing is applied; see 'verify', then 'resume'\n");
+    if (trouble(a, s, NULL).hold[0])
+        printf("updates     stand still: %s\n", trouble(a, s, NULL).words);
     if (s->hold)
         printf("held        by the owner, until 'resume'\n");
     printf("boot guard  %s: %s\n", a->guard ? "on" : "off", a->guard_why);
@@ -199,7 +245,7 @@ int verb_status(struct cli *cli, struct err *err)
         }
         json_array_append_new(json_object_get(o, "channels"), channel_json(a, s, c, &choice));
         if (!cli->json)
-            print_channel(a, c, &choice);
+            print_channel(a, s, c, &choice);
     }
     cli_result(cli, o);
     return 0;

@@ -22,6 +22,16 @@ static bool read_kept(const char *path, const struct tuf_target *t, struct buf *
     return false;
 }
 
+static int download(const struct walk *w, const struct tuf_target *t, struct buf *ret,
+                    struct err *err)
+{
+    int r = tuf_client_download(w->client, t, ret, err);
+
+    if (r == -ERR_NOT_FOUND) /* listed, and not there: not the same as not listed */
+        return err_set(err, ERR_UNAVAILABLE, "the repository has no bytes of '%.128s'", t->path);
+    return r;
+}
+
 static int get_plan(const struct walk *w, const char *channel, struct plan **ret, struct err *err)
 {
     _cleanup_(plan_free_p)
@@ -39,7 +49,7 @@ static int get_plan(const struct walk *w, const char *channel, struct plan **ret
     if (r == 0)
         kept = read_kept(layout_at(&p, w->state_dir, "channels/%s/plan.json", channel), &t, &b);
     if (r == 0 && !kept)
-        r = tuf_client_download(w->client, &t, &b, err);
+        r = download(w, &t, &b, err);
     if (r == 0)
         r = plan_parse(b.data, b.len, &plan, err);
     if (r == 0 && strcmp(plan->channel, channel) != 0)
@@ -66,7 +76,7 @@ static int download_manifest(const struct walk *w, const char *channel, const st
     buf_init(&b, MANIFEST_MAX);
     if (!read_kept(layout_at(&p, w->state_dir, "channels/%s/manifests/%s.json", channel, t->sha256),
                    t, &b))
-        r = tuf_client_download(w->client, t, &b, err);
+        r = download(w, t, &b, err);
     if (r == 0)
         r = manifest_parse(b.data, b.len, &m, err);
     if (r == 0 && w->got_manifest)
@@ -75,8 +85,23 @@ static int download_manifest(const struct walk *w, const char *channel, const st
     return r;
 }
 
+static int get_content(const struct walk *w, const char *channel, struct err *err)
+{
+    const struct metadata *content;
+    char role[TUF_ROLE_NAME_MAX];
+    int r = content_role_name(channel, role, sizeof role);
+
+    if (r == 0)
+        r = tuf_client_delegated(w->client, w->now_s, role, &content, err);
+    if (r == -ERR_NOT_FOUND) /* a channel without a release yet */
+        return 0;
+    if (r == 0 && w->got_content)
+        r = w->got_content(w->ctx, channel, content, err);
+    return err_context(err, r, "releases of channel '%s'", channel);
+}
+
 static int get_manifest(const struct walk *w, const char *channel, const char *digest,
-                        const char *version, struct err *err)
+                        const char *version, bool baseline, struct err *err)
 {
     char target[TUF_TARGET_MAX];
     struct tuf_target t;
@@ -84,8 +109,11 @@ static int get_manifest(const struct walk *w, const char *channel, const char *d
 
     if (r == 0)
         r = tuf_client_find(w->client, w->now_s, target, &t, err);
-    if (r == -ERR_NOT_FOUND)
+    if (r == -ERR_NOT_FOUND) {
+        if (w->got_unlisted)
+            w->got_unlisted(w->ctx, baseline, digest);
         return 0;
+    }
     if (r == 0 && strcmp(t.sha256, digest) != 0)
         r = err_set(err, ERR_UNTRUSTED, "the plan means other bytes than the content keys signed");
     if (r == 0)
@@ -98,15 +126,17 @@ int walk_channel(const struct walk *w, const char *channel, struct err *err)
     _cleanup_(plan_free_p)
     struct plan *plan = NULL;
     const struct plan_rollout *candidate;
+    struct err why = {0};
     int r = get_plan(w, channel, &plan, err);
+    int q = get_content(w, channel, r == 0 ? err : &why); /* revocations do not wait for a plan */
 
-    if (r < 0)
-        return r;
+    if (r < 0 || q < 0)
+        return r < 0 ? r : q;
     candidate = plan_candidate(plan, w->cohort);
     if (candidate)
-        r = get_manifest(w, channel, candidate->digest, candidate->version, err);
+        r = get_manifest(w, channel, candidate->digest, candidate->version, false, err);
     if (r == 0 && plan->baseline[0] &&
         !(candidate && strcmp(candidate->digest, plan->baseline) == 0))
-        r = get_manifest(w, channel, plan->baseline, plan->baseline_version, err);
+        r = get_manifest(w, channel, plan->baseline, plan->baseline_version, true, err);
     return r;
 }

@@ -276,6 +276,27 @@ int tuf_client_load(struct tuf_client *c, struct err *err)
     return load_lists(c, 0, err);
 }
 
+int client_stored_targets(struct tuf_client *c, struct metadata **ret, struct err *err)
+{
+    struct metadata *m = NULL;
+    struct key_set keys;
+    struct buf raw;
+    int r = metadata_root_keys(c->root, "targets", &keys, err);
+
+    if (r < 0)
+        return r;
+    buf_init(&raw, TUF_TARGETS_MAX);
+    r = client_read_local(c, "targets", TUF_TARGETS, &keys, &raw, &m, err);
+    buf_release(&raw);
+    key_set_release(&keys);
+    if (r < 0)
+        return r;
+    if (!m)
+        return err_set(err, ERR_UNAVAILABLE, "no trusted 'targets' metadata is stored");
+    *ret = m;
+    return 0;
+}
+
 int64_t tuf_client_snapshot_version(const struct tuf_client *c)
 {
     return c->snapshot ? c->snapshot->version : 0;
@@ -286,16 +307,33 @@ int64_t tuf_client_root_version(const struct tuf_client *c)
     return c->root->version;
 }
 
-int64_t tuf_client_expires_s(const struct tuf_client *c)
+int64_t tuf_client_expires_first(const struct tuf_client *c, const char **ret_role)
 {
-    const struct metadata *all[] = {c->timestamp, c->snapshot, c->targets};
+    const struct {
+        const char *name;
+        const struct metadata *m;
+    } all[] = {{"timestamp", c->timestamp}, {"snapshot", c->snapshot}, {"targets", c->targets}};
     int64_t first = c->root->expires_s;
 
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i] && all[i]->expires_s < first)
-            first = all[i]->expires_s;
-    for (const struct loaded_role *l = c->roles; l; l = l->next)
-        if (l->m->expires_s < first)
+    *ret_role = "root";
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (all[i].m && all[i].m->expires_s < first) {
+            first = all[i].m->expires_s;
+            *ret_role = all[i].name;
+        }
+    }
+    for (const struct loaded_role *l = c->roles; l; l = l->next) {
+        if (l->m->expires_s < first) {
             first = l->m->expires_s;
+            *ret_role = l->name;
+        }
+    }
     return first;
+}
+
+int64_t tuf_client_expires_s(const struct tuf_client *c)
+{
+    const char *role;
+
+    return tuf_client_expires_first(c, &role);
 }

@@ -71,7 +71,8 @@ int tuf_client_delegated(struct tuf_client *c, int64_t now_s, const char *role,
 
 /* Verify bytes as metadata of `role` by the keys to which the trusted targets delegates it,
  * whatever the snapshot lists and whatever its expiry: only for what may restrict (revocations).
- * *ret is owned by the caller. ERR_UNAVAILABLE before a refresh or load has succeeded. */
+ * *ret is owned by the caller. Needs no refresh and no load: the stored targets will do, which is
+ * what is left after the online keys were replaced. ERR_UNAVAILABLE where there is none. */
 int tuf_client_verify_delegated(struct tuf_client *c, const char *role, const void *data,
                                 size_t len, struct metadata **ret, struct err *err);
 
@@ -87,6 +88,8 @@ int64_t tuf_client_snapshot_version(const struct tuf_client *c); /* 0: none */
 int64_t tuf_client_root_version(const struct tuf_client *c);
 /* Earliest expiry of what is trusted, Unix seconds. */
 int64_t tuf_client_expires_s(const struct tuf_client *c);
+/* The same, and whose it is (borrowed until the client changes). */
+int64_t tuf_client_expires_first(const struct tuf_client *c, const char **ret_role);
 
 /* "content/crs/1.0.json" + hash -> "content/crs/<hash>.1.0.json" (consistent snapshots). */
 int tuf_target_file(const char *path, const char *hash, char *ret, size_t size, struct err *err);

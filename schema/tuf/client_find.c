@@ -97,13 +97,15 @@ int tuf_client_verify_delegated(struct tuf_client *c, const char *role, const vo
 {
     _cleanup_(metadata_free_p)
     struct metadata *m = NULL;
+    _cleanup_(metadata_free_p)
+    struct metadata *stored = NULL;
     struct key_set keys;
-    int r;
+    int r = c->targets ? 0 : client_stored_targets(c, &stored, err);
 
-    if (!c->complete)
-        return err_set(err, ERR_UNAVAILABLE, "no metadata is loaded to verify '%.128s' by", role);
+    if (r < 0)
+        return err_context(err, r, "verify '%.128s'", role);
     if ((r = metadata_parse(data, len, TUF_TARGETS, role, &m, err)) < 0 ||
-        (r = metadata_delegated_keys(c->targets, role, &keys, err)) < 0)
+        (r = metadata_delegated_keys(stored ? stored : c->targets, role, &keys, err)) < 0)
         return r;
     r = envelope_verify(m->envelope, &keys, role, err);
     key_set_release(&keys);

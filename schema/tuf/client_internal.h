@@ -54,6 +54,10 @@ int client_read_local(struct tuf_client *c, const char *role, enum tuf_type type
 
 int client_put(struct tuf_client *c, const char *role, const struct buf *raw, struct err *err);
 
+/* The stored targets by the root's keys alone, of whatever version and age (new reference).
+ * ERR_UNAVAILABLE: none. */
+int client_stored_targets(struct tuf_client *c, struct metadata **ret, struct err *err);
+
 /* client_root.c */
 
 /* 5.3. Only the last root is judged for expiry. */

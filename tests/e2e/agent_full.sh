@@ -48,7 +48,7 @@ stuck 1 "no room"
 
 step "no room at all"
 leave_kib 0
-stuck 1 "No space left"
+stuck 1 "has no room"
 
 step "room again"
 rm "$state/ballast"

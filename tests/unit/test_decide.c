@@ -228,25 +228,27 @@ static void test_way_back(void **state)
     name(old, 'd');
     name(older, 'e');
     name(bad, 'f');
-    assert_string_equal(decide_back(&w->f, c->current), ""); /* a never was healthy elsewhere */
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER),
+                        ""); /* a never was healthy elsewhere */
     state_add_release(c, older)->healthy_s = 10;
     state_add_release(c, old)->healthy_s = 20;
     state_add_release(c, bad)->sequence = 9; /* never healthy */
-    assert_string_equal(decide_back(&w->f, c->current), old);
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER), old);
     w->plan.recalled = &w->recalled;
     w->plan.n_recalled = 1;
     strcpy(w->recalled.digest, old);
-    assert_string_equal(decide_back(&w->f, c->current), older);
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER), older);
     state_add_quarantine(c, older, "owner", false);
-    assert_string_equal(decide_back(&w->f, c->current), old); /* a has not worked: old, recalled */
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER),
+                        old); /* a has not worked: old, recalled */
     state_release(c, c->current)->healthy_s = 1;
-    assert_string_equal(decide_back(&w->f, c->current), "");
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER), "");
     w->plan.n_recalled = 0;
     state_release(c, old)->sequence = 4;
     state_release(c, c->current)->lowest_sequence = 5;
-    assert_string_equal(decide_back(&w->f, c->current), "");
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER), "");
     state_release(c, c->current)->lowest_sequence = 4;
-    assert_string_equal(decide_back(&w->f, c->current), old);
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER), old);
 }
 
 static void test_recalled(void **state)
@@ -301,11 +303,11 @@ static void test_the_lowest_sequence_outlives_its_release(void **state)
     assert_int_equal(decide_floor(c), 0); /* seen, but it never worked here */
     r->healthy_s = 3;
     assert_int_equal(decide_floor(c), 2);
-    assert_string_equal(decide_back(&w->f, three), two);
+    assert_string_equal(decide_back(&w->f, three, DECIDE_BY_SERVER), two);
     strcpy(c->current, two);
-    assert_string_equal(decide_back(&w->f, two), three);
+    assert_string_equal(decide_back(&w->f, two, DECIDE_BY_SERVER), three);
     state_add_quarantine(c, three, "recall", false);
-    assert_string_equal(decide_back(&w->f, two), "");
+    assert_string_equal(decide_back(&w->f, two, DECIDE_BY_SERVER), "");
     strcpy(want.digest, w->manifest.digest);
     strcpy(want.version, "2.0");
     w->manifest.sequence = 1;
@@ -337,7 +339,7 @@ static void test_recalled_in_the_soak(void **state)
     w->plan.recalled = both;
     w->plan.n_recalled = 2;
     assert_true(decide_recalled(&w->f, c->current));
-    assert_string_equal(decide_back(&w->f, c->current), old);
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER), old);
     soaking->lowest_sequence = 2; /* not below it: so it stays */
     assert_false(decide_recalled(&w->f, c->current));
     state_release(c, old)->healthy_s = 0; /* nothing has ever worked here */
