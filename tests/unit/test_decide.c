@@ -346,6 +346,47 @@ static void test_recalled_in_the_soak(void **state)
     assert_true(decide_recalled(&w->f, c->current));
 }
 
+static void test_revoked(void **state)
+{
+    struct world *w = *state;
+    struct state_channel *c = w->f.channel;
+    struct revoked revoked = {.n = 1};
+    struct state_release *mine = state_release(c, c->current), *old;
+    char digest[65];
+    const char *why;
+
+    mine->healthy_s = 5;
+    mine->lowest_sequence = 1;
+    assert_false(decide_revoked(&w->f, c->current));
+    strcpy(revoked.items[0].digest, c->current);
+    state_revoke(c, 1, &revoked);
+    assert_false(decide_revoked(&w->f, c->current)); /* has worked, and there is nothing else */
+    mine->healthy_s = 0;
+    assert_true(decide_revoked(&w->f, c->current));
+    mine->healthy_s = 5;
+    name(digest, 'd');
+    old = state_add_release(c, digest);
+    old->healthy_s = 3;
+    assert_true(decide_revoked(&w->f, c->current));
+    /* neither the lowest sequence, which binds the server, nor its recalls keep it here */
+    w->plan.recalled = &w->recalled;
+    w->plan.n_recalled = 1;
+    strcpy(w->recalled.digest, digest);
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SERVER), "");
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SIGNERS), digest);
+    assert_true(decide_revoked(&w->f, c->current));
+    /* what is revoked is no way back for anybody, and never wanted */
+    strcpy(revoked.items[0].digest, digest);
+    state_revoke(c, 2, &revoked);
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_SIGNERS), "");
+    assert_string_equal(decide_back(&w->f, c->current, DECIDE_BY_DEVICE), "");
+    strcpy(revoked.items[0].digest, w->plan.rollouts[0].digest);
+    state_revoke(c, 3, &revoked);
+    w->f.pin = "2.0"; /* nor by its owner's pin */
+    assert_string_equal(wanted(w, &why), "");
+    assert_string_equal(why, "revoked");
+}
+
 static void test_kinds_of_permits(void **state)
 {
     struct world *w = *state;
@@ -389,6 +430,7 @@ int main(void)
         T(test_recalled_with_nothing_to_go_back_to),
         T(test_the_lowest_sequence_outlives_its_release),
         T(test_recalled_in_the_soak),
+        T(test_revoked),
         T(test_kinds_of_permits),
         T(test_versions),
     };
