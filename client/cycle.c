@@ -80,7 +80,7 @@ static int verify_worker(void *ctx, const volatile sig_atomic_t *stop, json_t *r
     const struct cycle *c = ctx;
 
     struct err failed = {0};
-    int r = trust_verify(c->agent, &failed, err);
+    int r = trust_verify(c->agent, c->fetch_r < 0 ? &c->fetch_err : NULL, &failed, err);
 
     (void)stop;
     if (failed.code &&
@@ -335,12 +335,6 @@ static void note_refreshed(struct cycle *c, int r)
     c->refresh_ms = now + schedule_after_failure(c->refresh_failures, 0, 0, rand_u64());
 }
 
-/* Nothing came that could be judged: what the fetching child says tells more. */
-static bool says_nothing(int r)
-{
-    return r == 0 || r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE;
-}
-
 static bool read_failed(const json_t *o, struct err *ret)
 {
     const char *code = json_string_value(json_object_get(o, "code"));
@@ -358,14 +352,15 @@ static void tell_channel(struct cycle *c, const json_t *result)
 
     if (!read_failed(json_object_get(result, "failed"), &err))
         return;
-    if (c->fetch_channel_err.code && says_nothing(-(int)err.code))
+    /* That it is not there: the fetching child knows why. */
+    if (c->fetch_channel_err.code && (err.code == ERR_NOT_FOUND || err.code == ERR_UNAVAILABLE))
         err = c->fetch_channel_err;
     cycle_fail(c, &err);
 }
 
 static void end_verify(struct cycle *c, int r, const struct err *err)
 {
-    if (c->fetch_r < 0 && says_nothing(r)) {
+    if (c->fetch_r < 0 && r == 0) {
         r = c->fetch_r;
         err = &c->fetch_err;
     }

@@ -66,12 +66,17 @@ static int keep(const struct fetch *f, const char *path, const struct buf *b, st
     return file_write_all(fd, b->data, b->len, err);
 }
 
+/* "metadata/<n>.root.json" */
 static bool is_root(const char *path)
 {
-    size_t n = strlen(path), tail = strlen(".root.json");
+    static const char folder[] = "metadata/";
+    size_t digits;
 
-    return n > tail && n < sizeof((struct run *)0)->root_path &&
-           strcmp(path + n - tail, ".root.json") == 0;
+    if (strncmp(path, folder, sizeof folder - 1) != 0)
+        return false;
+    path += sizeof folder - 1;
+    digits = strspn(path, "0123456789");
+    return digits > 0 && digits < 20 && strcmp(path + digits, ".root.json") == 0;
 }
 
 /* The root that was handed out last has been accepted. */
@@ -150,13 +155,14 @@ static int note_failed(struct run *run, const char *channel, const struct err *w
                         err);
 }
 
-/* One channel's trouble is its own. */
+/* One channel's trouble is its own; where no channel is good, nothing is. */
 static int walk_channels(struct run *run, struct tuf_client *client, struct err *err)
 {
     struct walk w = {.client = client,
                      .now_s = run->now_s,
                      .state_dir = run->f->state_dir,
                      .cohort = run->cohort};
+    struct err first = {0};
     json_t *item;
     size_t i;
     int r = 0;
@@ -164,10 +170,25 @@ static int walk_channels(struct run *run, struct tuf_client *client, struct err 
     json_array_foreach (run->channels, i, item) {
         struct err why = {0};
 
-        if (r == 0 && walk_channel(&w, json_string_value(item), &why) < 0)
-            r = note_failed(run, json_string_value(item), &why, err);
+        if (r < 0 || walk_channel(&w, json_string_value(item), &why) == 0)
+            continue;
+        r = note_failed(run, json_string_value(item), &why, err);
+        if (!first.code)
+            first = why;
     }
-    return r;
+    if (r < 0 || !first.code || json_array_size(run->failed) < json_array_size(run->channels))
+        return r;
+    *err = first;
+    return -(int)first.code;
+}
+
+/* The privileged part shall not take in half of what does not hold together: without a timestamp it
+ * takes roots and revocations only. */
+static void drop_timestamp(const struct run *run)
+{
+    struct path p;
+
+    unlink(layout_at(&p, run->f->state_dir, LAYOUT_INCOMING "/" TIMESTAMP));
 }
 
 /* A whole refresh from one source, from what is trusted on disk and the roots found so far. */
@@ -179,15 +200,13 @@ static int attempt(struct run *run, size_t source, bool roots_only, struct err *
     struct tuf_client *client = NULL;
     struct tuf_fetch fetch = {.get = get, .ctx = run};
     struct tuf_store below, store;
-    struct path dir, p;
+    struct path dir;
     int r;
 
     run->source = source;
     run->roots_only = roots_only;
-    if (!roots_only) {
+    if (!roots_only)
         json_array_clear(run->failed);
-        unlink(layout_at(&p, run->f->state_dir, LAYOUT_INCOMING "/" TIMESTAMP));
-    }
     below = tuf_store_dir(layout_at(&dir, run->f->state_dir, "tuf/%s", run->repository));
     memory = tuf_memory_new(&below);
     if (!memory)
@@ -197,7 +216,11 @@ static int attempt(struct run *run, size_t source, bool roots_only, struct err *
     if (r == 0)
         r = tuf_client_refresh(client, run->now_s, err);
     run->root_path[0] = '\0'; /* handed out and not accepted */
-    return r < 0 || roots_only ? r : walk_channels(run, client, err);
+    if (r == 0 && !roots_only)
+        r = walk_channels(run, client, err);
+    if (r < 0 && !roots_only)
+        drop_timestamp(run);
+    return r;
 }
 
 /* The mirrors in another order each time: none is always the one for which no time is left. */

@@ -328,7 +328,14 @@ static int refresh(struct pass *p, const struct trouble_clock *clock, struct err
     return 0;
 }
 
-static int verify(struct pass *p, const struct trouble_clock *clock, struct err *err)
+/* Nothing came that could be judged. */
+static bool says_nothing(int r)
+{
+    return r == -ERR_NOT_FOUND || r == -ERR_UNAVAILABLE;
+}
+
+static int verify(struct pass *p, const struct trouble_clock *clock, const struct err *fetched,
+                  struct err *err)
 {
     int r;
 
@@ -337,6 +344,10 @@ static int verify(struct pass *p, const struct trouble_clock *clock, struct err 
         return err_set(err, ERR_HELD, "%s", p->trouble.words);
     }
     r = refresh(p, clock, err);
+    if (says_nothing(r) && fetched) {
+        *err = *fetched;
+        r = -(int)err->code;
+    }
     if (r < 0) {
         trouble_of(clock, err, &p->trouble);
         if (r == -ERR_EXPIRED)
@@ -345,7 +356,8 @@ static int verify(struct pass *p, const struct trouble_clock *clock, struct err 
     return err_context(err, r, "verify");
 }
 
-int trust_verify(const struct agent *a, struct err *ret_channel, struct err *err)
+int trust_verify(const struct agent *a, const struct err *fetched, struct err *ret_channel,
+                 struct err *err)
 {
     _cleanup_(free_p)
     struct state *s = NULL;
@@ -357,7 +369,7 @@ int trust_verify(const struct agent *a, struct err *ret_channel, struct err *err
     if (r < 0)
         return r;
     clock = agent_clock(a, s);
-    r = verify(&p, &clock, &why);
+    r = verify(&p, &clock, fetched, &why);
     if (!s->lost)
         trust_find_revocations(a, !p.refreshed);
     q = keep_pass(&p, err);

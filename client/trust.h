@@ -16,10 +16,13 @@
  * identity's repository is another one. */
 int trust_init(const struct agent *a, struct err *err);
 
-/* Verify incoming/ as of the wall clock. 0 also where a channel failed: the first one's failure is
- * in *ret_channel then (code 0: none), and where it is not the network's doing the state holds the
- * channel for it. ERR_HELD where the clock cannot be right. Revocations are obeyed in any case. */
-int trust_verify(const struct agent *a, struct err *ret_channel, struct err *err);
+/* Verify incoming/ as of the wall clock. fetched: why the fetching child says that not all came
+ * (NULL: it did), which tells more than that nothing is there. 0 also where a channel failed: the
+ * first one's failure is in *ret_channel then (code 0: none), and where it is not the network's
+ * doing the state holds the channel for it. ERR_HELD where the clock cannot be right. Revocations
+ * are obeyed in any case. */
+int trust_verify(const struct agent *a, const struct err *fetched, struct err *ret_channel,
+                 struct err *err);
 
 /* The folder of trusted metadata. */
 struct path;

@@ -114,6 +114,22 @@ static void test_target(void **state)
     free(s);
 }
 
+static void test_revoked_is_no_target(void **state)
+{
+    struct state *s = two_channels();
+    struct state_channel *c = &s->channels[0];
+    struct revoked revoked = {.n = 1};
+
+    (void)state;
+    strcpy(revoked.items[0].digest, c->good_boot);
+    state_revoke(c, 1, &revoked);
+    assert_ptr_equal(bootguard_target(c, ""), c->good_run);
+    strcpy(revoked.items[0].digest, c->good_run);
+    state_revoke(c, 2, &revoked);
+    assert_string_equal(bootguard_target(c, ""), "");
+    free(s);
+}
+
 /* It was healthy, and then did not boot: it is no way back from itself. */
 static void test_what_fails_is_no_target(void **state)
 {
@@ -161,6 +177,7 @@ int main(void)
         cmocka_unit_test(test_newest_change_goes_first),
         cmocka_unit_test(test_early_boot_content_has_one_chance),
         cmocka_unit_test(test_target),
+        cmocka_unit_test(test_revoked_is_no_target),
         cmocka_unit_test(test_what_fails_is_no_target),
         cmocka_unit_test(test_good_boot_moves_only_for_what_booted),
         cmocka_unit_test_setup_teardown(test_containers_have_no_guard, scratch_make,

@@ -194,7 +194,7 @@ int world_tear_down(void **state)
 int world_verify(struct world *w)
 {
     struct err err = {0}, channel = {0};
-    int r = trust_verify(w->agent, &channel, &err);
+    int r = trust_verify(w->agent, NULL, &channel, &err);
 
     if (r == 0 && channel.code) {
         r = -(int)channel.code;
