@@ -344,16 +344,16 @@ static int verify(struct pass *p, const struct trouble_clock *clock, const struc
         return err_set(err, ERR_HELD, "%s", p->trouble.words);
     }
     r = refresh(p, clock, err);
-    if (says_nothing(r) && fetched) {
+    if (says_nothing(r) && fetched)
         *err = *fetched;
-        r = -(int)err->code;
-    }
-    if (r < 0) {
-        trouble_of(clock, err, &p->trouble);
-        if (r == -ERR_EXPIRED)
-            err_set(err, ERR_EXPIRED, "%s", p->trouble.words);
-    }
-    return err_context(err, r, "verify");
+    else
+        err_context(err, r, "verify");
+    if (r == 0)
+        return 0;
+    trouble_of(clock, err, &p->trouble);
+    if (err->code == ERR_EXPIRED)
+        err_set(err, ERR_EXPIRED, "%s", p->trouble.words);
+    return -(int)err->code;
 }
 
 int trust_verify(const struct agent *a, const struct err *fetched, struct err *ret_channel,

@@ -40,9 +40,6 @@ sed -i "1i boot_id_file=boot" "$WORK/one/agent.conf"
 echo boot-1 >"$WORK/one/boot"
 agent one boot begin >/dev/null && agent one boot complete >/dev/null
 
-device_hold() { # as the server was told
-    fb --json device list 2>/dev/null | jq -r '.devices[0].channels[0].hold // empty' 2>/dev/null || true
-}
 
 step "a clock in 1970"
 expect 3 at 1970-01-01 one once
@@ -81,9 +78,10 @@ cp "$WORK/next.json" "$WORK/stick/metadata/content-crs.json.new"
 mv "$WORK/stick/metadata/content-crs.json.new" "$WORK/stick/metadata/content-crs.json"
 expect 3 at 1970-01-01 one once
 at 1970-01-01 one once >/dev/null 2>&1 || true
-assert_eq "$(endpoint_version one)" 1.0 "what it runs after the revocation"
+assert_eq "$(endpoint_version one)" 2.0 "what it runs after the revocation"
 
 step "the clock is set: it goes on"
+expect 0 fb repo publish "$WORK/next.json"
 publish 4.0
 expect 0 fb rollout start crs/4.0 --policy demo
 wait_until 60 "one runs 4.0" settled 4.0

@@ -16,7 +16,8 @@ mirrors_of() {
     for name; do
         list+="${list:+ }${mirror_url[$name]:-$name}"
     done
-    sed -i -e '/^mirrors=/d' -e "1i mirrors=$list" "$conf"
+    sed -i '/^mirrors=/d' "$conf"
+    sed -i "1i mirrors=$list" "$conf"
 }
 
 # sign_content FILE: by both of the channel's signers, at their own desks

