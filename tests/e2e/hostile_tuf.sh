@@ -221,6 +221,22 @@ for file in "$WORK"/targets-*; do
     mv "$WORK/repo" "$hostile/repo"
 done
 
+step "a hundred roles that delegate to one another: as many are asked as one search may"
+rm -rf "$thief/repo"
+cp -r "$hostile/repo" "$thief/repo"
+thief_do fan 100
+mv "$hostile/repo" "$WORK/repo"
+cp -r "$thief/repo" "$hostile/repo"
+cp -r "$old" "$WORK/fan"
+: >"$hostile/requests"
+expect 1 bounded 25 "$WORK/fan" --target-name rollout/none.json --target-base-url "$hostile_url/repo/targets" \
+    --target-dir "$WORK/fan-targets" download
+assert_contains "$out" "no role names a target" "the search"
+assert_le "$(grep -c "\.fan" "$hostile/requests")" 31 "roles that were fetched, beside the one of the plans"
+assert_le 20 "$(grep -c "\.fan" "$hostile/requests")" "roles that were fetched"
+rm -rf "$hostile/repo"
+mv "$WORK/repo" "$hostile/repo"
+
 step "roots without end: as many as one refresh takes, and the next one goes on"
 for key in 1 2; do
     openssl pkey -in "$site/offline/root-$key.pem" -passin "file:$WORK/passphrase" -out "$WORK/root-$key.plain"

@@ -4,6 +4,7 @@
     thief.py steal DIR URL SITE       copy the online keys and what is published into DIR
     thief.py serve DIR                serve DIR/repo and answer check-ins; the port is in DIR/port
     thief.py sign DIR [JSON]          sign anew all that the online keys can sign; see sign()
+    thief.py fan DIR N                N roles below the one of the plans, each delegating to all of them
     thief.py draw DIR DEVICE DIGEST   a device's draw for a release, in ppm
 
 Check-ins are answered as DIR/permit.json says: absent, everybody waits; otherwise whoever is ready gets a permit, well
@@ -131,7 +132,7 @@ def sign_rollout(spec):
         body["targets"][path] = put_target(path, json.dumps(plan).encode())
     for path, text in spec.get("targets", {}).items():
         body["targets"][path] = put_target(path, text.encode())
-    body |= {"version": version, "expires": EXPIRES}
+    body |= {"version": version, "expires": EXPIRES} | spec.get("rollout", {})
     write(json.dumps(envelope(body, keyid, online("rollout"))).encode(), "repo", "metadata", f"{version}.rollout.json")
 
 
@@ -161,6 +162,18 @@ def sign(spec):
               "meta": {"snapshot.json": reference(data, version)}}
     data = json.dumps(envelope(stamp, root["timestamp"]["keyids"][0], online("timestamp"))).encode()
     write(data, "repo", "metadata", "timestamp.json")
+
+
+def fan(count):
+    delegations = signed_of(newest("targets")[1])["delegations"]
+    keyid = next(r["keyids"][0] for r in delegations["roles"] if r["name"] == "rollout")
+    names = [f"fan{i}" for i in range(int(count))]
+    below = {"keys": {keyid: delegations["keys"][keyid]}, "roles": [
+        {"name": n, "keyids": [keyid], "threshold": 1, "terminating": False, "paths": ["rollout/*"]} for n in names]}
+    body = {"_type": "targets", "spec_version": "1.0.34", "version": 1, "expires": EXPIRES, "targets": {}, "delegations": below}
+    data = json.dumps(envelope(body, keyid, online("rollout"))).encode()
+    write(data, "fan.json")
+    sign({"rollout": {"delegations": below}, "files": {n: [os.path.join(home, "fan.json"), 1] for n in names}})
 
 
 # --- serving ------------------------------------------------------------------------------------
@@ -246,4 +259,4 @@ def draw(device, digest):
 if sys.argv[1] == "sign":
     sign(json.loads(sys.argv[3]) if len(sys.argv) > 3 else {})
 else:
-    {"steal": steal, "serve": serve, "draw": draw}[sys.argv[1]](*sys.argv[3:])
+    {"steal": steal, "serve": serve, "fan": fan, "draw": draw}[sys.argv[1]](*sys.argv[3:])
