@@ -157,10 +157,8 @@ static void test_errors_name_the_path(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse_refuses),
-        cmocka_unit_test(test_depth_is_bounded),
-        cmocka_unit_test(test_containers_are_bounded),
-        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_parse_refuses),          cmocka_unit_test(test_depth_is_bounded),
+        cmocka_unit_test(test_containers_are_bounded), cmocka_unit_test(test_members),
         cmocka_unit_test(test_errors_name_the_path),
     };
 
