@@ -125,12 +125,13 @@ static json_t *result(const struct check *c)
 {
     const struct repo_walk *w = c->walk;
 
-    return json_pack("{s:s, s:I, s:I, s:b, s:o, s:o, s:I, s:I, s:O, s:o}", "repository",
+    return json_pack("{s:s, s:I, s:I, s:b, s:o, s:o, s:I, s:I, s:O, s:o, s:I}", "repository",
                      repo_source_name(c->source), "root_version", (json_int_t)w->root_version,
                      "snapshot_version", (json_int_t)w->snapshot_version, "root_given",
                      (int)w->root_given, "roles", roles_to_json(c), "channels", channels_to_json(c),
                      "blobs", (json_int_t)w->n_blobs, "blob_bytes", (json_int_t)w->blob_bytes,
-                     "warnings", c->warnings, "problems", problems_to_json(c));
+                     "warnings", c->warnings, "problems", problems_to_json(c), "n_problems",
+                     (json_int_t)w->n_problems);
 }
 
 static void print_roles(const struct check *c)
@@ -179,6 +180,8 @@ static void print_all(const struct check *c)
     for (size_t i = 0; i < w->n_problems && i < REPO_WALK_PROBLEMS; i++)
         printf("problem: %s: %s\n", w->problems[i].subject,
                table_safe(w->problems[i].err.msg, safe, sizeof safe));
+    if (w->n_problems > REPO_WALK_PROBLEMS)
+        printf("and %zu more problems\n", w->n_problems - REPO_WALK_PROBLEMS);
     if (!w->n_problems)
         printf("everything was verified%s\n",
                w->root_given ? "" : ", from the root that the repository itself begins with");

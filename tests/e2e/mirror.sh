@@ -118,6 +118,20 @@ bad "timestamp" 3
 expect 5 check --url http://127.0.0.1:1
 expect 2 check --url "$mirror_url" --dir "$mirror"
 
+step "a revocation that was put there by hand stays, though the server has not heard of it"
+expect 0 fb release revoke crs/6.0 --reason "drops all" --previous "$mirror/metadata/content-crs.json" \
+    -o "$WORK/revoked.json"
+for key in 1 2; do
+    expect 0 fb repo sign "$WORK/revoked.json" --key "$site/offline/content-crs-$key.pem" \
+        --passphrase-file "$WORK/passphrase" --root "$root" --targets "$mirror/metadata/1.targets.json" --yes
+done
+cp "$WORK/revoked.json" "$mirror/metadata/content-crs.json"
+out=$(fb --json repo export "$mirror" 2>"$WORK/note") || fail "export"
+assert_eq "$(jq -r '.kept_newer' <<<"$out")" 1 "kept"
+cmp "$WORK/revoked.json" "$mirror/metadata/content-crs.json" || fail "the revocation was overwritten"
+expect 0 check --url "$mirror_url" --json
+assert_eq "$(jq -r '.channels[0].unversioned' <<<"$out")" 7 "the copy that revocations are read from"
+
 step "an older repository does not replace a newer one"
 cp -a "$WORK/bad" "$WORK/newer"
 jq -c '.signed.version = 999999' "$mirror/metadata/timestamp.json" >"$WORK/newer/metadata/timestamp.json"
