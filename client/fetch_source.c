@@ -9,10 +9,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/jsonx.h"
+#include "layout.h"
 #include "tuf/metadata.h"
 
 #define URL_MAX (TUF_TARGET_MAX + 128) /* below the base address */
+
+#define SLOW_TIMES 10
+#define SLOW_FILE  LAYOUT_INCOMING "/revocations/%zu/slow" /* until when, by the boot clock */
 
 struct source {
     struct http_client *http;
@@ -22,6 +27,7 @@ struct source {
 };
 
 struct fetch_sources {
+    const char *state_dir; /* of the job */
     struct source list[1 + CONFIG_MAX_MIRRORS];
     size_t n;
     int64_t mirrors_ms; /* spent on all mirrors */
@@ -31,6 +37,35 @@ struct fetch_sources {
 static const char *optional(const json_t *job, const char *key)
 {
     return json_string_value(json_object_get(job, key));
+}
+
+/* Did it let time pass lately? A mark of another boot may say anything, but not for long. */
+static bool was_slow(const struct fetch_sources *s, size_t i)
+{
+    int64_t now = clock_boot_ms(clock_system()), until = 0;
+    struct path p;
+    struct buf b;
+
+    buf_init(&b, 32);
+    if (file_read(layout_at(&p, s->state_dir, SLOW_FILE, i), &b, NULL) == 0 && b.len)
+        until = strtoll(b.data, NULL, 10);
+    buf_release(&b);
+    return until > now && until - now <= SLOW_TIMES * (FETCH_MIRROR_MS + FETCH_MIRROR_REQUEST_MS);
+}
+
+/* Best effort: without the mark it costs its time again. */
+static void mark_slow(const struct fetch_sources *s, size_t i)
+{
+    int64_t until = clock_boot_ms(clock_system()) + SLOW_TIMES * s->list[i].spent_ms;
+    struct path p, dir;
+    char text[32];
+
+    layout_at(&p, s->state_dir, SLOW_FILE, i);
+    dir = p;
+    *strrchr(dir.s, '/') = '\0';
+    snprintf(text, sizeof text, "%lld\n", (long long)until);
+    if (file_mkdir_p(dir.s, 0755, NULL) == 0)
+        (void)file_write_durable(p.s, text, strlen(text), 0644, NULL);
 }
 
 static int add(struct fetch_sources *s, const json_t *job, const char *url, bool mirror,
@@ -46,6 +81,8 @@ static int add(struct fetch_sources *s, const json_t *job, const char *url, bool
     if (s->bounded)
         source->budget_ms = mirror ? FETCH_MIRROR_MS : FETCH_SERVER_MS;
     source->prefix = mirror ? "" : FETCH_REPO_PATH;
+    if (mirror && s->bounded && was_slow(s, s->n))
+        err_set(&source->out, ERR_TIMEOUT, "this mirror has let time pass lately");
     r = http_client_new(&o, &source->http, err);
     s->n += r == 0;
     return r;
@@ -63,6 +100,8 @@ int fetch_sources_open(const json_t *job, struct fetch_sources **ret, struct err
     if (!s)
         return err_set(err, ERR_NOMEM, "out of memory");
     s->bounded = name && strcmp(name, "refresh") == 0;
+    if (r == 0)
+        r = jsonx_string(job, "job", "state_dir", 4096, &s->state_dir, err);
     if (r == 0 && jsonx_has(job, "mirrors"))
         r = jsonx_array(job, "job", "mirrors", CONFIG_MAX_MIRRORS, &mirrors, err);
     if (r == 0)
@@ -120,6 +159,8 @@ static void note(struct fetch_sources *s, size_t i, int64_t began_ms, const stru
     else if (source->budget_ms && source->spent_ms >= source->budget_ms)
         err_set(&source->out, ERR_TIMEOUT, "%s has taken %lld s without an end",
                 i ? "a mirror" : "the server", (long long)(source->spent_ms / 1000));
+    if (i > 0 && s->bounded && source->out.code == ERR_TIMEOUT)
+        mark_slow(s, i);
 }
 
 static int may_ask(const struct fetch_sources *s, size_t i, struct err *err)

@@ -2,7 +2,9 @@
  * fetch_source: where the fetching child gets files of the repository from: the server first, then
  * the mirrors, which are static hosts with the repository's layout. Nothing depends on their
  * honesty, only on their time, and that is bounded here: a source that cannot be reached, times out
- * or has used up its time is not asked again in this run. Of the child only.
+ * or has used up its time is not asked again in this run; and a mirror that let time pass is then
+ * left alone for ten times as long, so that check-ins do not wait for it again and again. Of the
+ * child only.
  */
 #ifndef FIREBREAK_CLIENT_FETCH_SOURCE_H
 #define FIREBREAK_CLIENT_FETCH_SOURCE_H
