@@ -157,7 +157,7 @@ expect 0 publish_dir again # the very same once more: it is there
 build older 2.0 older
 sign older 1 2
 refused 3 "is not above the published" "build the release again" publish_dir older --root "$site/endpoint/root.json"
-post older 422 version-rollback "is not above the published one" "build the release again"
+post older 422 version-rollback "is not above the published one" "make it again"
 build low 2.0 "low sequence"
 sign low 1 2
 post low 422 version-rollback "sequence 1 is not above" "build the release again"
