@@ -279,8 +279,11 @@ static int take_any_targets(struct intake *in, struct err *err)
 
     if (it && !is_published(in, it))
         return take_targets(in, it, err);
-    if (in->work->image->targets == 0)
-        return err_set(err, ERR_NOT_FOUND, "there is no targets metadata");
+    if (in->work->image->targets == 0) {
+        err_set(err, ERR_NOT_FOUND, "there is no targets metadata");
+        return err_remedy(err, "make a site with 'firebreak init' and set bootstrap_dir to its "
+                               "folder");
+    }
     return in->new_root ? check_present_targets(in, err) : 0;
 }
 

@@ -141,14 +141,15 @@ static void try_file(const struct wanted *w, const char *dir, const char *name, 
 
 static int say_missing(const struct wanted *w, const struct err *why, struct err *err)
 {
-    if (why->code != ERR_OK)
+    if (why->code != ERR_OK) {
         err_set(err, ERR_UNTRUSTED, "no key in online_dir is the one that %s names for '%s'; %s",
                 w->by, w->role, why->msg);
-    else
-        err_set(err, ERR_UNTRUSTED,
-                "no key in online_dir is the one that %s version %lld names for '%s', %.64s", w->by,
-                (long long)w->by_version, w->role,
-                w->set.n_keys ? key_id(w->set.keys[0]) : "which is none");
+        return err_remedy(err, "%s", err_show_remedy(why));
+    }
+    err_set(err, ERR_UNTRUSTED,
+            "no key in online_dir is the one that %s version %lld names for '%s', %.64s", w->by,
+            (long long)w->by_version, w->role,
+            w->set.n_keys ? key_id(w->set.keys[0]) : "which is none");
     return err_remedy(err, "put its private key into online_dir as <role>-<name>.pem (0600), or "
                            "have the offline keys name the one that is there");
 }

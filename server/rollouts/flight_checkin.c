@@ -90,6 +90,12 @@ static bool is_worth_a_retry(const struct event *e)
            (e->kind == EVENT_PREFLIGHT_FAILED || strcmp(e->cause, "interrupted") == 0);
 }
 
+/* Left because it was told to, by a plan or by those who sign. */
+static bool is_recall(const struct event *e)
+{
+    return strcmp(e->cause, "recall") == 0 || strcmp(e->cause, "revoked") == 0;
+}
+
 static void reopen(struct arm *m)
 {
     if (is_final(m))
@@ -137,7 +143,7 @@ static void hear_event(struct flight *f, struct arm *m, const struct event *e)
         break;
     case EVENT_ROLLED_BACK:
         if (m->state != ARM_RECALLED && m->state != ARM_PREFLIGHT_FAILED) {
-            m->state = strcmp(e->cause, "recall") == 0 ? ARM_RECALLED : ARM_ROLLED_BACK;
+            m->state = is_recall(e) ? ARM_RECALLED : ARM_ROLLED_BACK;
             note_direct(f, m, e, elapsed_ms);
         }
         break;

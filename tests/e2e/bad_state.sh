@@ -128,10 +128,12 @@ set_to() { # KEY=VALUE
 }
 rm -f "$WORK/port"
 for key in permit rollout snapshot timestamp; do
+    refused=3 missing="no key in online_dir is the one that"
+    [ $key != permit ] || refused=1 missing=permit.pem # named by no root
     rm "$server/online/$key.pem"
-    does_not_start 1 "$key.pem" ""
+    does_not_start $refused "$missing" ""
     head -c 100 /dev/urandom >"$server/online/$key.pem"
-    does_not_start 1 "holds no private key" ""
+    does_not_start $refused "holds no private key" ""
     chmod 644 "$server/online/$key.pem"
     does_not_start 3 "others may read it" "chmod 600"
     [ $key != permit ] || continue # the plan names the permit key, not the root
