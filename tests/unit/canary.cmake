@@ -7,3 +7,8 @@ fb_unit(policy fb_policy)
 fb_unit(ring fb_canary)
 fb_unit(rollout fb_canary)
 fb_unit(rollout_fleet fb_policy)
+
+# unit tests of canary/sim/
+fb_unit(random fb_sim)
+fb_unit(golden fb_sim)
+fb_unit(scenario fb_sim)
