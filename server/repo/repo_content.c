@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/jsonx.h"
 #include "repo/repo_internal.h"
 #include "rollouts/rollouts.h"
+#include "tuf/client.h"
 
 int content_init(struct content *c, struct server *s, const struct repo_image *i,
                  const char *channel, const char *text, size_t len, struct err *err)
@@ -88,10 +90,43 @@ static const struct repo_listing *listing_of(const struct content *c, const char
     return image_release(c->image, c->channel->name, version);
 }
 
+int content_check_sequence(const struct content *c, const struct tuf_target *t, int64_t sequence,
+                           struct err *err)
+{
+    int64_t told;
+    int r = jsonx_int(t->custom, "its custom part", "sequence", 1, INT64_C(1) << 53, &told, err);
+
+    if (r < 0)
+        return err_context(err, r, "'%s' lists '%.128s'", c->role, t->path);
+    return told == sequence
+               ? 0
+               : err_set(err, ERR_TAMPERED,
+                         "'%s' lists '%.128s' with sequence %lld, its manifest has %lld", c->role,
+                         t->path, (long long)told, (long long)sequence);
+}
+
+/* All that is said of a published release still holds. */
+static int check_said(const struct content *c, const struct tuf_target *t,
+                      const struct repo_listing *l, const struct blob *b, struct err *err)
+{
+    const void *data;
+    size_t len;
+    int r = 0;
+
+    data = blob_data(b, &len);
+    if (t->length != (int64_t)len)
+        return err_set(err, ERR_TAMPERED, "'%s' lists '%.128s' with %lld bytes, it has %zu",
+                       c->role, t->path, (long long)t->length, len);
+    if (t->sha512[0]) /* what we make has none; the other hash was compared */
+        r = err_context(err, tuf_target_check(t, data, len, err), "'%s'", c->role);
+    return r < 0 ? r : content_check_sequence(c, t, l->sequence, err);
+}
+
 /* Published here before, with the same bytes, and still there. */
 static int check_other(const struct content *c, const char *path, struct err *err)
 {
     const struct repo_listing *l = listing_of(c, path);
+    const struct blob *b;
     char file[REPO_PATH_MAX];
     struct tuf_target t;
     int r = metadata_target(c->next, path, &t, err);
@@ -107,12 +142,15 @@ static int check_other(const struct content *c, const char *path, struct err *er
         return err_set(err, ERR_TAMPERED, "'%s' lists '%.128s' with other bytes than published",
                        c->role, path);
     r = image_target_path(path, t.sha256, file, err);
-    if (r == 0 && !image_get(c->image, file)) {
+    if (r < 0)
+        return r;
+    b = image_get(c->image, file);
+    if (!b) {
         err_set(err, ERR_NOT_FOUND, "'%s' lists '%.128s' again, which was dropped long ago",
                 c->role, path);
         return err_remedy(err, "publish its content as a new release");
     }
-    return r;
+    return check_said(c, &t, l, b, err);
 }
 
 int content_check_listed(const struct content *c, struct err *err)

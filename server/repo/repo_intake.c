@@ -163,6 +163,16 @@ static int check_sequence(int64_t present, int64_t version, struct err *err)
     return err_remedy(err, "take in each root, none left out: clients go from one to the next");
 }
 
+/* Files here carry their versions; clients of such a root would look for others. */
+static int check_names(const struct metadata *root, struct err *err)
+{
+    if (json_is_true(json_object_get(root->body, "consistent_snapshot")))
+        return 0;
+    err_set(err, ERR_INVALID, "root version %lld does not set consistent_snapshot",
+            (long long)root->version);
+    return err_remedy(err, "make it with 'firebreak repo change' from the one before it");
+}
+
 static int take_root(struct intake *in, const struct item *it, struct err *err)
 {
     _cleanup_(metadata_free_p)
@@ -172,6 +182,8 @@ static int take_root(struct intake *in, const struct item *it, struct err *err)
 
     if (r == 0)
         r = parse(it, &m, err);
+    if (r == 0)
+        r = check_names(m, err);
     if (r == 0)
         r = err_context(err, repo_verify_by_root(in->root, m, "root", err),
                         "root version %lld by the keys of version %lld", (long long)it->version,
@@ -394,6 +406,8 @@ int repo_take_in(const struct repo_work *w, const struct repo_image *base,
         r = sign_all(&in, err);
     free(in.items);
     metadata_free(in.root);
+    if (r == -ERR_UNDERSIGNED && !err->remedy[0]) /* the usual one speaks of releases */
+        err_remedy(err, "add signatures with 'firebreak repo sign'");
     return r;
 }
 

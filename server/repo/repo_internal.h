@@ -254,6 +254,10 @@ int content_check_expiry(const struct content *c, struct err *err);
 int content_check_version(const struct content *c, struct err *err);
 int content_check_listed(const struct content *c, struct err *err);
 int content_check_dropped(const struct content *c, struct err *err);
+/* Where it lists a release, it gives it the sequence that the manifest has: whoever makes the next
+ * list goes by it. */
+int content_check_sequence(const struct content *c, const struct tuf_target *t, int64_t sequence,
+                           struct err *err);
 /* Published metadata under targets that changed: still signed, still allowed to list what it lists?
  */
 int content_check_present(struct server *s, const struct repo_image *i,

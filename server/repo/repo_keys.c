@@ -79,6 +79,7 @@ static int want(const struct repo_image *i, enum repo_online role, const struct 
     if (r == 0 && ret->set.threshold != 1) {
         r = err_set(err, ERR_UNTRUSTED, "role '%s' wants %d signatures, the server gives one",
                     ret->role, ret->set.threshold);
+        err_remedy(err, "have %s say threshold 1 for it", ret->by);
         key_set_release(&ret->set);
     }
     return r;

@@ -63,6 +63,9 @@ static int check_manifest(struct intake *in, size_t len, struct err *err)
     if (t.length != (int64_t)len || strcmp(t.sha256, m->digest) != 0)
         return err_set(err, ERR_TAMPERED, "'%s' lists '%s' with another length or SHA-256", c->role,
                        c->release);
+    r = content_check_sequence(c, &t, m->sequence, err);
+    if (r < 0)
+        return r;
     in->faster_pace = json_is_true(json_object_get(t.custom, "faster_pace"));
     if (pace_is_faster(&m->pace, &pace_default) && !in->faster_pace) {
         err_set(err, ERR_PACE, "the manifest's pace is faster than the default one");

@@ -143,6 +143,40 @@ static void list_other_bytes(json_t *body)
     metadata_targets_add(body, "content/crs/1.0.json", "x", 1, NULL);
 }
 
+static json_t *listed(json_t *body)
+{
+    return json_object_get(json_object_get(body, "targets"), "content/crs/1.0.json");
+}
+
+static void list_other_length(json_t *body)
+{
+    json_object_set_new(listed(body), "length", json_integer(1));
+}
+
+static void list_other_sha512(json_t *body)
+{
+    char zeros[129];
+
+    memset(zeros, '0', 128);
+    zeros[128] = '\0';
+    json_object_set_new(json_object_get(listed(body), "hashes"), "sha512", json_string(zeros));
+}
+
+static void list_other_sequence(json_t *body)
+{
+    json_object_set_new(json_object_get(listed(body), "custom"), "sequence", json_integer(77));
+}
+
+static void list_no_sequence(json_t *body)
+{
+    json_object_del(listed(body), "custom");
+}
+
+static void no_consistent_snapshot(json_t *body)
+{
+    json_object_set_new(body, "consistent_snapshot", json_false());
+}
+
 static void list_foreign(json_t *body)
 {
     metadata_targets_add(body, "rollout/crs.json", "x", 1, NULL);
@@ -166,6 +200,7 @@ static const struct {
     {"a root left out", "root", ROOTS, skip_version, ERR_INVALID},
     {"another root 1", "root", ROOTS, same_version, ERR_ROLLBACK},
     {"an expired root", "root", ROOTS, out_of_date, ERR_EXPIRED},
+    {"a root without versions in names", "root", ROOTS, no_consistent_snapshot, ERR_INVALID},
     {"root by targets' keys", "root", TARGETS, no_change, ERR_UNDERSIGNED},
     {"other targets 1", "targets", TARGETS, same_version, ERR_ROLLBACK},
     {"expired targets", "targets", TARGETS, out_of_date, ERR_EXPIRED},
@@ -177,6 +212,10 @@ static const struct {
     {"content by targets' keys", "content-crs", TARGETS, no_change, ERR_UNDERSIGNED},
     {"content that was never published", "content-crs", CONTENT, list_unknown, ERR_INVALID},
     {"content with other bytes", "content-crs", CONTENT, list_other_bytes, ERR_TAMPERED},
+    {"content with another length", "content-crs", CONTENT, list_other_length, ERR_TAMPERED},
+    {"content with another SHA-512", "content-crs", CONTENT, list_other_sha512, ERR_TAMPERED},
+    {"content with another sequence", "content-crs", CONTENT, list_other_sequence, ERR_TAMPERED},
+    {"content without a sequence", "content-crs", CONTENT, list_no_sequence, ERR_INVALID},
     {"content with another role's path", "content-crs", CONTENT, list_foreign, ERR_UNTRUSTED},
     {"a role that is signed online", "snapshot", ROOTS, no_change, ERR_INVALID},
     {"a channel that is not there", "content-edr", CONTENT, no_change, ERR_NOT_FOUND},
