@@ -172,24 +172,6 @@ static int put_metadata(struct export *x, const char *path, const struct walk_fi
     return r < 0 ? r : put_in_place(x, incoming, full, (int64_t)f->len, err);
 }
 
-/* Version of the metadata that stands at this path; 0: none, or none that can be read. */
-static int present_version(const struct export *x, const char *path, enum tuf_type type,
-                           int64_t *ret, struct err *err)
-{
-    _cleanup_(buf_release)
-    struct buf present;
-    _cleanup_(free_p)
-    char *full = NULL;
-    _cleanup_(metadata_free_p)
-    struct metadata *m = NULL;
-    int r = read_present(x, path, &present, &full, err);
-
-    *ret = 0;
-    if (r == 0 && metadata_parse(present.data, present.len, type, path, &m, NULL) == 0)
-        *ret = m->version;
-    return r;
-}
-
 static const struct walk_role *find_role(const struct export *x, const char *name)
 {
     for (size_t i = 0; i < x->walk->n_roles; i++)
@@ -206,11 +188,65 @@ static const struct walk_file *find_file(const struct export *x, const char *pat
     return NULL;
 }
 
+/* The file of a role in the version that was verified; NULL: none. */
+static const struct walk_file *verified_file(const struct export *x, const char *role)
+{
+    const struct walk_role *row = find_role(x, role);
+    char path[TUF_ROLE_NAME_MAX + 64];
+
+    if (!row || !row->version)
+        return NULL;
+    snprintf(path, sizeof path, "metadata/%lld.%s.json", (long long)row->version, role);
+    return find_file(x, path);
+}
+
+/* By the keys in force. What is not signed by them endpoints ignore, whatever version it claims:
+ * a thief may have left it there before the keys were replaced. */
+static bool is_signed(const struct export *x, const struct metadata *m, const char *role)
+{
+    bool top = m->type == TUF_TIMESTAMP;
+    const struct walk_file *f = verified_file(x, top ? "root" : "targets");
+    _cleanup_(metadata_free_p)
+    struct metadata *by = NULL;
+    struct key_set keys = {0};
+    int r = -ERR_NOT_FOUND;
+
+    if (f)
+        r = metadata_parse(f->data, f->len, top ? TUF_ROOT : TUF_TARGETS, f->path, &by, NULL);
+    if (r == 0)
+        r = top ? metadata_root_keys(by, role, &keys, NULL)
+                : metadata_delegated_keys(by, role, &keys, NULL);
+    if (r == 0)
+        r = envelope_verify(m->envelope, &keys, role, NULL);
+    key_set_release(&keys);
+    return r == 0;
+}
+
+/* Version of a role's metadata that stands at this path; 0: none, or none that anybody takes. */
+static int present_version(const struct export *x, const char *path, const char *role, int64_t *ret,
+                           struct err *err)
+{
+    enum tuf_type type = strcmp(role, "timestamp") == 0 ? TUF_TIMESTAMP : TUF_TARGETS;
+    _cleanup_(buf_release)
+    struct buf present;
+    _cleanup_(free_p)
+    char *full = NULL;
+    _cleanup_(metadata_free_p)
+    struct metadata *m = NULL;
+    int r = read_present(x, path, &present, &full, err);
+
+    *ret = 0;
+    if (r == 0 && metadata_parse(present.data, present.len, type, path, &m, NULL) == 0 &&
+        is_signed(x, m, role))
+        *ret = m->version;
+    return r;
+}
+
 /* The copy that revocations are read from. A newer one that was put there by hand, while the server
  * was lost, stays. */
 static int put_unversioned(struct export *x, const char *channel, struct err *err)
 {
-    char role[TUF_ROLE_NAME_MAX], path[TUF_ROLE_NAME_MAX + 32], versioned[TUF_ROLE_NAME_MAX + 64];
+    char role[TUF_ROLE_NAME_MAX], path[TUF_ROLE_NAME_MAX + 32];
     const struct walk_role *row;
     const struct walk_file *f;
     int64_t present;
@@ -221,11 +257,10 @@ static int put_unversioned(struct export *x, const char *channel, struct err *er
     if (!row || !row->version)
         return 0;
     snprintf(path, sizeof path, "metadata/%s.json", role);
-    snprintf(versioned, sizeof versioned, "metadata/%lld.%s.json", (long long)row->version, role);
-    f = find_file(x, versioned);
+    f = verified_file(x, role);
     if (!f)
-        return err_set(err, ERR_INTERNAL, "'%s' was not fetched", versioned);
-    r = present_version(x, path, TUF_TARGETS, &present, err);
+        return err_set(err, ERR_INTERNAL, "'%s' was not fetched", role);
+    r = present_version(x, path, role, &present, err);
     if (r == 0 && present > row->version) {
         x->kept_newer++;
         return 0;
@@ -275,7 +310,7 @@ static int check_forward(const struct export *x, struct err *err)
 {
     const struct walk_role *timestamp = find_role(x, "timestamp");
     int64_t present;
-    int r = present_version(x, "metadata/timestamp.json", TUF_TIMESTAMP, &present, err);
+    int r = present_version(x, "metadata/timestamp.json", "timestamp", &present, err);
 
     if (r < 0 || !timestamp || present <= timestamp->version)
         return r;

@@ -19,6 +19,7 @@ printf '%s\n' timestamp_life=2 rollout_life=2 >>"$WORK/thief/firebreakd.conf"
 before=$(trusted snapshot)
 start thief "$FIREBREAK_BIN/firebreakd" --config "$WORK/thief/firebreakd.conf"
 wait_until 20 "the endpoint trusts the thief" eval '[ "$(trusted snapshot)" -ge $((before + 3)) ]'
+expect 0 fb repo export "$WORK/mirror" --root "$root"
 stop thief
 
 step "new online keys, the old ones out of the way"
@@ -64,6 +65,8 @@ who=releaser-2
 wait_until 20 "the endpoint trusts the new root" eval '[ "$(trusted root)" = 2 ]'
 assert_eq "$(jq -r '.signatures[].keyid' "$WORK"/one/state/tuf/*/timestamp.json)" \
     "$(jq -r '.signed.roles.timestamp.keyids[0]' "$desk/2.root.json")" "whose timestamp the endpoint believes"
+expect 0 fb repo export "$WORK/mirror" # whatever version of the thief's timestamp is there
+expect 0 fb repo check --root "$root" --dir "$WORK/mirror"
 rolled_out 2.0
 stranger_agrees
 

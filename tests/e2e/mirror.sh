@@ -133,10 +133,20 @@ expect 0 check --url "$mirror_url" --json
 assert_eq "$(jq -r '.channels[0].unversioned' <<<"$out")" 7 "the copy that revocations are read from"
 
 step "an older repository does not replace a newer one"
-cp -a "$WORK/bad" "$WORK/newer"
-jq -c '.signed.version = 999999' "$mirror/metadata/timestamp.json" >"$WORK/newer/metadata/timestamp.json"
-expect 3 fb repo export "$WORK/newer"
-assert_contains "$out" "has timestamp 999999" "refused"
+cp -a "$mirror" "$WORK/newer"
+publish 7.0
+expect 0 fb repo export "$WORK/newer"
+newest=$(jq .signed.version "$WORK/newer/metadata/timestamp.json")
+expect 3 fb repo export "$WORK/newer" --url "$mirror_url"
+assert_contains "$out" "has timestamp $newest" "refused"
+
+step "what nobody signed stands in nobody's way, whatever version it claims"
+for file in timestamp content-crs; do
+    jq -c '.signed.version = 999999' "$WORK/newer/metadata/$file.json" >"$WORK/forged"
+    cp "$WORK/forged" "$WORK/newer/metadata/$file.json"
+done
+expect 0 fb repo export "$WORK/newer"
+expect 0 check --dir "$WORK/newer"
 
 step "what expires is told in time"
 expect 0 check --url "$mirror_url"
