@@ -235,9 +235,11 @@ static int check_new_key(const json_t *table, const json_t *role, const char *na
             !key_same(k, other))
             continue;
         if (strcmp(id, key_id(k)) == 0)
-            return err_set(err, ERR_EXISTS, "role '%s' has key %.12s already", name, id);
-        return err_set(err, ERR_EXISTS, "role '%s' has key %.12s already, as %.12s", name,
-                       key_id(k), id);
+            err_set(err, ERR_EXISTS, "role '%s' has key %.12s already", name, id);
+        else
+            err_set(err, ERR_EXISTS, "role '%s' has key %.12s already, as %.12s", name, key_id(k),
+                    id);
+        return err_remedy(err, "name each person's key once");
     }
     return 0;
 }

@@ -305,6 +305,42 @@ int ceremony_check_ids(const struct metadata *m, const char *what, struct err *e
     return 0;
 }
 
+/* --- thresholds ----------------------------------------------------------------------------- */
+
+static int check_threshold(const struct key_set *set, const char *role, const char *what,
+                           struct err *err)
+{
+    int usable = 0;
+
+    for (size_t i = 0; i < set->n_keys; i++)
+        usable += !is_double(set, i);
+    if (usable >= set->threshold)
+        return 0;
+    err_set(err, ERR_INVALID, "%s: role '%.60s' would need %d signatures and has %d key%s", what,
+            role, set->threshold, usable, usable == 1 ? "" : "s");
+    return err_remedy(err, "nobody could ever sign for it: make it again with 'firebreak repo "
+                           "change'");
+}
+
+int ceremony_check_thresholds(const struct metadata *m, const char *what, struct err *err)
+{
+    static const char *const top[] = {"root", "targets", "snapshot", "timestamp", NULL};
+    bool is_root = m->type == TUF_ROOT;
+    const char *role;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && (role = is_root ? top[i] : metadata_delegation(m, i)); i++) {
+        struct key_set set = {0};
+
+        r = is_root ? metadata_root_keys(m, role, &set, err)
+                    : metadata_delegated_keys(m, role, &set, err);
+        if (r == 0)
+            r = check_threshold(&set, role, what, err);
+        key_set_release(&set);
+    }
+    return r;
+}
+
 /* --- merging -------------------------------------------------------------------------------- */
 
 static int check_same_signed(const struct buf *a, const json_t *other, struct err *err)

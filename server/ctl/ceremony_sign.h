@@ -54,6 +54,9 @@ int ceremony_check_bad(const json_t *tally, const char *what, struct err *err);
  * ids, so one under another's name would go unnoticed. */
 int ceremony_check_ids(const struct metadata *m, const char *what, struct err *err);
 
+/* ERR_INVALID where m names a role whose threshold all of its keys together do not reach. */
+int ceremony_check_thresholds(const struct metadata *m, const char *what, struct err *err);
+
 /* Take over the signatures of `other` that `envelope` lacks, or has in a bad state. Both must sign
  * the same: ERR_CONFLICT. *ret_added: how many came. */
 int ceremony_merge(json_t *envelope, const json_t *other, const struct ceremony_groups *g,

@@ -99,3 +99,15 @@ int published_get(struct published *p, const char *role, struct buf *ret, struct
         r = p->store.get(p->store.ctx, name, ret, err);
     return err_context(err, r, "published %s", role);
 }
+
+bool published_has_root(struct published *p, int64_t version, const struct buf *text)
+{
+    char path[64];
+    _cleanup_(buf_release)
+    struct buf there;
+
+    buf_init(&there, TUF_ROOT_MAX);
+    snprintf(path, sizeof path, "metadata/%lld.root.json", (long long)version);
+    return p->fetch.get(p->fetch.ctx, path, &there, NULL) == 0 && there.len == text->len &&
+           memcmp(there.data, text->data, there.len) == 0;
+}

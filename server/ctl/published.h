@@ -28,4 +28,7 @@ const char *published_expired(const struct published *p);
 /* Add the bytes of root, targets or content-<channel> to ret. ERR_NOT_FOUND: never published. */
 int published_get(struct published *p, const char *role, struct buf *ret, struct err *err);
 
+/* Does the server have exactly these bytes as this version of root, the newest or one before it? */
+bool published_has_root(struct published *p, int64_t version, const struct buf *text);
+
 #endif

@@ -1,4 +1,6 @@
 /* repo_get: what the server publishes, verified, as a file to start a ceremony from. */
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/file.h"
 #include "ceremony.h"
@@ -37,6 +39,16 @@ static int save(struct published *p, const char *role, const char *out, struct m
     return r == 0 ? file_write_durable(out, text.data, text.len, 0644, err) : r;
 }
 
+/* What people sign; the server makes the rest anew all the time. */
+static int check_role(const char *role, struct err *err)
+{
+    if (strcmp(role, "root") == 0 || strcmp(role, "targets") == 0 ||
+        strncmp(role, "content-", 8) == 0)
+        return 0;
+    err_set(err, ERR_USAGE, "'%.60s' is no role that people sign", role);
+    return err_remedy(err, "name root, targets or content-CHANNEL");
+}
+
 int repo_get_run(struct cli *cli, struct err *err)
 {
     const char *role = cli->args[0], *out = cli_get(cli, "o");
@@ -46,8 +58,10 @@ int repo_get_run(struct cli *cli, struct err *err)
     struct published *p = NULL;
     _cleanup_(metadata_free_p)
     struct metadata *m = NULL;
-    int r = repo_file_is_new(out, err);
+    int r = check_role(role, err);
 
+    if (r == 0)
+        r = repo_file_is_new(out, err);
     if (r == 0)
         r = api_open(cli, &api, err);
     if (r == 0)

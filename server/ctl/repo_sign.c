@@ -34,6 +34,8 @@ static int check_file(const struct repo_view *v, struct err *err)
     int r = ceremony_check_ids(m, v->file.path, err);
 
     if (r == 0)
+        r = ceremony_check_thresholds(m, v->file.path, err);
+    if (r == 0)
         r = ceremony_check_bad(v->show, v->file.path, err);
     if (r == 0 && previous && previous->version >= m->version) {
         err_set(err, ERR_ROLLBACK, "'%s' is version %lld, version %lld is there already",

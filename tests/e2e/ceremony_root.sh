@@ -36,6 +36,9 @@ who=viewer expect 4 fb repo publish "$desk/2.root.json" --root "$root"
 expect 0 fb repo publish "$desk/2.root.json" --root "$root"
 expect 0 fb --json repo publish "$desk/2.root.json" --root "$root"
 assert_eq "$(jq -r .files[0].state <<<"$out")" unchanged "published once more"
+expect 0 fb --json repo publish "$desk/1.root.json" "$desk/2.root.json" --root "$root"
+assert_eq "$(jq -r '[.files[].state] | join(" ")' <<<"$out")" "unchanged unchanged" "with the one before it"
+expect 2 fb repo get timestamp --root "$root" -o "$desk/timestamp.json"
 wait_until 10 "the endpoint trusts root 2" eval '[ "$(trusted root)" = 2 ]'
 rolled_out 2.0
 stranger_agrees

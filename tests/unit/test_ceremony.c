@@ -508,6 +508,30 @@ static void test_ids(void **state)
     assert_int_equal(ceremony_check_ids(m, "root", SCRAP), -ERR_UNTRUSTED);
 }
 
+/* A role that nobody could ever sign for gets no signature. */
+static void test_thresholds(void **state)
+{
+    struct desk *d = *state;
+    _cleanup_(metadata_free_p)
+    struct metadata *root = signed_by(d, d->root, "");
+    _cleanup_(metadata_free_p)
+    struct metadata *targets = signed_by(d, d->targets, "");
+    json_t *roles = json_object_get(root->body, "roles"), *role;
+    json_t *list = json_object_get(json_object_get(targets->body, "delegations"), "roles");
+
+    assert_int_equal(ceremony_check_thresholds(root, "root", SCRAP), 0);
+    assert_int_equal(ceremony_check_thresholds(targets, "targets", SCRAP), 0);
+    role = json_object_get(roles, "targets");
+    json_object_set_new(role, "threshold", json_integer(4));
+    assert_int_equal(ceremony_check_thresholds(root, "root", SCRAP), -ERR_INVALID);
+    json_object_set_new(role, "threshold", json_integer(1));
+    assert_int_equal(ceremony_check_thresholds(root, "root", SCRAP), 0);
+    json_array_clear(json_object_get(role, "keyids"));
+    assert_int_equal(ceremony_check_thresholds(root, "root", SCRAP), -ERR_INVALID);
+    json_object_set_new(json_array_get(list, 0), "threshold", json_integer(3));
+    assert_int_equal(ceremony_check_thresholds(targets, "targets", SCRAP), -ERR_INVALID);
+}
+
 /* One key under two ids is one voice. */
 static void test_two_ids(void **state)
 {
@@ -616,6 +640,7 @@ int main(void)
         TEST(test_say),
         TEST(test_edited),
         TEST(test_ids),
+        TEST(test_thresholds),
         TEST(test_two_ids),
         TEST(test_merge),
         TEST(test_merge_bad),
