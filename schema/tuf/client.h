@@ -38,6 +38,8 @@ struct tuf_fetch tuf_fetch_dir(const char *dir);
 
 struct tuf_client;
 
+#define TUF_CLIENT_ROTATIONS 256 /* root files taken in one refresh */
+
 /* Trust this root (it must verify itself) where the store has none yet; otherwise ERR_EXISTS. */
 int tuf_client_init(const struct tuf_store *store, const void *root, size_t len, struct err *err);
 

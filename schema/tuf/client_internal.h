@@ -7,9 +7,8 @@
 
 #include "tuf/client.h"
 
-#define CLIENT_MAX_ROTATIONS 256  /* root files taken in one refresh */
-#define CLIENT_MAX_ROLES     33   /* visited in one search: the top-level targets and 32 others */
-#define CLIENT_PATH_MAX      2048 /* of a metadata file in the repository */
+#define CLIENT_MAX_ROLES 33   /* visited in one search: the top-level targets and 32 others */
+#define CLIENT_PATH_MAX  2048 /* of a metadata file in the repository */
 
 /* A delegated role in memory. It is verified against its delegator at every use. */
 struct loaded_role {

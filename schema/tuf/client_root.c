@@ -152,7 +152,7 @@ static bool is_last_root(int r)
 /* 5.3. Only the last root is judged for expiry. */
 int client_update_root(struct tuf_client *c, int64_t now_s, struct err *err)
 {
-    for (int i = 0; i < CLIENT_MAX_ROTATIONS; i++) {
+    for (int i = 0; i < TUF_CLIENT_ROTATIONS; i++) {
         char path[CLIENT_PATH_MAX];
         struct err why = {0};
         struct buf raw;

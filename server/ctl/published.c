@@ -30,14 +30,14 @@ void published_free(struct published *p)
 
 static int refresh(struct published *p, int64_t now_s, struct err *err)
 {
-    int r = tuf_client_refresh(p->client, now_s, err);
+    int r = trust_refresh_to_newest(p->client, now_s, err);
 
     p->judged_s = now_s;
     if (r != -ERR_EXPIRED)
         return r;
     snprintf(p->expired, sizeof p->expired, "%s", err->msg);
     p->judged_s = NEVER_EXPIRED_S;
-    return tuf_client_refresh(p->client, p->judged_s, err);
+    return trust_refresh_to_newest(p->client, p->judged_s, err);
 }
 
 static int open_client(struct published *p, const char *root_file, int64_t now_s, struct err *err)

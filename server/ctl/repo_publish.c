@@ -93,9 +93,11 @@ static int check_fresh(const struct repo_file *f, const struct metadata *publish
 {
     bool same = text->len == f->text.len && memcmp(text->data, f->text.data, text->len) == 0;
 
-    if (published && published->version >= f->m->version && !same)
-        return err_set(err, ERR_ROLLBACK, "'%s' is version %lld, version %lld is published",
-                       f->path, (long long)f->m->version, (long long)published->version);
+    if (published && published->version >= f->m->version && !same) {
+        err_set(err, ERR_ROLLBACK, "'%s' is version %lld, version %lld is published", f->path,
+                (long long)f->m->version, (long long)published->version);
+        return err_remedy(err, "start again from 'firebreak repo get %s'", f->role);
+    }
     return metadata_check_expiry(f->m, now_s, f->path, err);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "repo_walk_internal.h"
+#include "trust.h"
 #include "tuf/name.h"
 #include "tuf/store_memory.h"
 
@@ -293,7 +294,7 @@ static int refresh_from(struct walking *k, const struct buf *root, const struct 
 
     if (r == 0)
         r = tuf_client_new(store, &k->fetch, ret, err);
-    return r < 0 ? r : tuf_client_refresh(*ret, k->now_s, err);
+    return r < 0 ? r : trust_refresh_to_newest(*ret, k->now_s, err);
 }
 
 /* Whoever was off for long begins with the first root. */

@@ -20,6 +20,10 @@ void trust_release(struct trust *t);
 int trust_refresh(struct api *a, const char *root_file, const char *channel, int64_t now_s,
                   struct trust *ret, struct err *err);
 
+/* tuf_client_refresh as often as it takes to come to the newest root: one refresh follows at most
+ * TUF_CLIENT_ROTATIONS of them. */
+int trust_refresh_to_newest(struct tuf_client *c, int64_t now_s, struct err *err);
+
 /* The repository that the server publishes. a must outlive it. */
 struct tuf_fetch trust_fetch(struct api *a);
 

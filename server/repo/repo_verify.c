@@ -7,8 +7,6 @@
 #include "tuf/client.h"
 #include "tuf/store_memory.h"
 
-#define ROTATIONS_MAX 256 /* of the root in one refresh */
-
 /* --- what the client has --------------------------------------------------------------------- */
 
 static int trust(const struct tuf_store *t, const struct repo_image *i, const char *role,
@@ -182,7 +180,7 @@ int repo_verify(const struct repo_image *base, const struct repo_image *i, int64
     struct tuf_client *c = NULL;
     const struct tuf_store store = tuf_memory_store(memory);
     const struct tuf_fetch from = {fetch, (void *)(uintptr_t)i};
-    int64_t first = i->root > ROTATIONS_MAX ? i->root - ROTATIONS_MAX : 1;
+    int64_t first = i->root > TUF_CLIENT_ROTATIONS ? i->root - TUF_CLIENT_ROTATIONS : 1;
     int r;
 
     if (!memory)

@@ -1,6 +1,7 @@
 # unit tests of server/
 fb_unit(ctl_audit fb_ctl)
 fb_unit(ctl_table fb_ctl)
+fb_unit(ctl_trust fb_ctl tuf_repo)
 fb_unit(ctl_tree fb_ctl)
 fb_unit(ctl_init fb_ctl)
 fb_unit(ctl_release fb_ctl)
