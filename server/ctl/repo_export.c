@@ -115,7 +115,8 @@ static int put_hashed(struct export *x, const struct walk_hashed *h, struct err 
     }
     r = open_incoming(x, incoming, sizeof incoming, &fd, err);
     if (r == 0)
-        r = repo_source_read(x->source, h->path, h->length, fd, &sum, err);
+        r = err_context(err, repo_source_read(x->source, h->path, h->length, fd, &sum, err), "'%s'",
+                        h->path);
     if (r == 0 && (sum.length != h->length || strcmp(sum.sha256, h->sha256) != 0))
         r = err_set(err, ERR_TAMPERED, "'%s' is not what was signed for", h->path);
     return r < 0 ? r : put_in_place(x, incoming, full, h->length, err);
@@ -166,7 +167,7 @@ static int put_metadata(struct export *x, const char *path, const struct walk_fi
     }
     r = open_incoming(x, incoming, sizeof incoming, &fd, err);
     if (r == 0)
-        r = file_write_all(fd, f->data, f->len, err);
+        r = err_context(err, file_write_all(fd, f->data, f->len, err), "'%s'", incoming);
     if (r == 0 && fsync(fd) < 0)
         r = err_errno(err, errno, "fsync '%s'", incoming);
     return r < 0 ? r : put_in_place(x, incoming, full, (int64_t)f->len, err);

@@ -77,7 +77,7 @@ struct repo_upload {
     const char *role; /* "root", "targets", "content-<channel>" */
     const char *text;
     size_t len;
-    int64_t version; /* out */
+    int64_t version; /* out; before, where not 0: what it must be */
     bool taken;      /* out: false: published already, with the same bytes */
 };
 #define REPO_UPLOADS_MAX 300 /* files at a time */

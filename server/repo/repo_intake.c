@@ -69,6 +69,12 @@ static int read_item(struct repo_upload *file, struct item *ret, struct err *err
     r = kind_of(file->role, &ret->kind, err);
     if (r == 0)
         r = parse(ret, &m, err);
+    if (r == 0 && file->version && file->version != m->version) {
+        err_set(err, ERR_INVALID, "'%s' is version %lld, by its name %lld", file->role,
+                (long long)m->version, (long long)file->version);
+        err_remedy(err, "name it <version>.%.60s.json, or take it away", file->role);
+        return -ERR_INVALID;
+    }
     if (r < 0)
         return r;
     ret->version = file->version = m->version;

@@ -187,6 +187,12 @@ static void test_bad_files_stop_the_start(void **state)
     assert_int_equal(restart_error(w, &err), -ERR_UNDERSIGNED);
     snprintf(path, sizeof path, "%s/2.targets.json", w->site->s.config.bootstrap_dir);
     assert_int_equal(unlink(path), 0);
+    offline_lay_down(w->site, "targets", 3,
+                     offline_sign(w->site, offline_next(w->site, "targets"), TARGETS));
+    assert_int_equal(restart_error(w, &err), -ERR_INVALID);
+    assert_non_null(strstr(err.msg, "'targets' is version 2, by its name 3"));
+    snprintf(path, sizeof path, "%s/3.targets.json", w->site->s.config.bootstrap_dir);
+    assert_int_equal(unlink(path), 0);
     world_check_followed(w); /* nothing of it stayed */
 }
 
