@@ -78,17 +78,17 @@ static int memory_get(void *ctx, const char *name, struct buf *ret, struct err *
     return r < 0 ? err_set(err, (enum err_code) - r, "read '%.128s'", name) : 0;
 }
 
+/* An entry without data says "removed", so that none is made before the file is sure to go in. */
 static int memory_put(void *ctx, const char *name, const void *data, size_t len, struct err *err)
 {
     _cleanup_(free_p)
     char *copy = NULL;
     struct tuf_memory *m = ctx;
-    struct memory_file *f;
-    int r = find_or_add(m, name, &f, err);
+    struct memory_file *f = find(m, name);
+    size_t others = m->bytes - (f ? f->len : 0);
+    int r;
 
-    if (r < 0)
-        return r;
-    if (len > TUF_MEMORY_BYTES_MAX - (m->bytes - f->len))
+    if (len > TUF_MEMORY_BYTES_MAX - others)
         return err_set(err, ERR_TOO_LARGE, "metadata takes more than %d bytes",
                        TUF_MEMORY_BYTES_MAX);
     copy = malloc(len + 1);
@@ -96,7 +96,10 @@ static int memory_put(void *ctx, const char *name, const void *data, size_t len,
         return err_set(err, ERR_NOMEM, "out of memory");
     memcpy(copy, data, len);
     copy[len] = '\0';
-    m->bytes = m->bytes - f->len + len;
+    r = find_or_add(m, name, &f, err);
+    if (r < 0)
+        return r;
+    m->bytes = others + len;
     free(f->data);
     f->data = take_ptr(copy);
     f->len = len;

@@ -81,6 +81,25 @@ static void test_over_another(void **state)
     assert_holds(&s, "root.json", "upper");
 }
 
+/* What does not fit leaves the file below in force: without it nothing would keep one from going
+ * back. */
+static void test_put_that_fails(void **state)
+{
+    struct tuf_store below = {below_get, below_put, below_remove, (void *)"lower"};
+    _cleanup_(tuf_memory_free_p)
+    struct tuf_memory *m = tuf_memory_new(&below);
+    struct tuf_store s = tuf_memory_store(m);
+    _cleanup_(free_p)
+    char *data = calloc(1, TUF_MEMORY_BYTES_MAX + 1);
+    struct err err = {0};
+
+    (void)state;
+    assert_non_null(data);
+    assert_int_equal(s.put(s.ctx, "root.json", data, TUF_MEMORY_BYTES_MAX + 1, &err),
+                     -ERR_TOO_LARGE);
+    assert_holds(&s, "root.json", "lower");
+}
+
 static void test_limits(void **state)
 {
     _cleanup_(tuf_memory_free_p)
@@ -112,6 +131,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_over_another),
+        cmocka_unit_test(test_put_that_fails),
         cmocka_unit_test(test_limits),
     };
 
