@@ -101,13 +101,8 @@ int tuf_client_new(const struct tuf_store *store, const struct tuf_fetch *fetch,
     return 0;
 }
 
-/* Everything but the root. */
-static void forget(struct tuf_client *c)
+void client_forget_roles(struct tuf_client *c)
 {
-    metadata_free(c->timestamp);
-    metadata_free(c->snapshot);
-    metadata_free(c->targets);
-    c->timestamp = c->snapshot = c->targets = NULL;
     while (c->roles) {
         struct loaded_role *next = c->roles->next;
 
@@ -115,6 +110,17 @@ static void forget(struct tuf_client *c)
         free(c->roles);
         c->roles = next;
     }
+    c->roles_bytes = 0;
+}
+
+/* Everything but the root. */
+static void forget(struct tuf_client *c)
+{
+    metadata_free(c->timestamp);
+    metadata_free(c->snapshot);
+    metadata_free(c->targets);
+    c->timestamp = c->snapshot = c->targets = NULL;
+    client_forget_roles(c);
     c->complete = c->offline = c->unchanged = false;
 }
 

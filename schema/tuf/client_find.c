@@ -26,25 +26,40 @@ static struct loaded_role *loaded(struct tuf_client *c, const char *name)
     return l;
 }
 
-/* Keep m under its name; what was there before is dropped. */
+static int new_role(struct tuf_client *c, const char *name, struct loaded_role **ret,
+                    struct err *err)
+{
+    struct loaded_role *l = calloc(1, sizeof *l + strlen(name) + 1);
+
+    if (!l)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    strcpy(l->name, name);
+    l->next = c->roles;
+    c->roles = *ret = l;
+    return 0;
+}
+
+/* Take m over and keep it under its name; what was there before is dropped. A chain of hostile
+ * roles, which are needed all at once, would take gigabytes. */
 static int keep(struct tuf_client *c, const char *name, struct metadata *m, struct err *err)
 {
     struct loaded_role *l = loaded(c, name);
+    size_t others = c->roles_bytes - (l ? l->m->memory_bytes : 0);
+    int r = 0;
 
-    if (l) {
-        metadata_free(l->m);
-        l->m = m;
-        return 0;
-    }
-    l = calloc(1, sizeof *l + strlen(name) + 1);
-    if (!l) {
+    if (m->memory_bytes > CLIENT_ROLES_BYTES - others)
+        r = err_set(err, ERR_TOO_LARGE,
+                    "the roles up to '%.128s' take more than %d bytes of memory", name,
+                    CLIENT_ROLES_BYTES);
+    else if (!l)
+        r = new_role(c, name, &l, err);
+    if (r < 0) {
         metadata_free(m);
-        return err_set(err, ERR_NOMEM, "out of memory");
+        return r;
     }
-    strcpy(l->name, name);
+    metadata_free(l->m);
     l->m = m;
-    l->next = c->roles;
-    c->roles = l;
+    c->roles_bytes = others + m->memory_bytes;
     return 0;
 }
 
@@ -178,6 +193,8 @@ int tuf_client_find(struct tuf_client *c, int64_t now_s, const char *path, struc
     if (strlen(path) >= TUF_TARGET_MAX)
         return err_set(err, ERR_NOT_FOUND, "target path is longer than %d bytes",
                        TUF_TARGET_MAX - 1);
+    if (c->roles_bytes > CLIENT_ROLES_BYTES / 2) /* they are stored; this search needs room */
+        client_forget_roles(c);
     r = search_role(&s, "targets", NULL, err);
     if (r < 0)
         return err_context(err, r, "find target '%.128s'", path);

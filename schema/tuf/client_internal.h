@@ -7,8 +7,9 @@
 
 #include "tuf/client.h"
 
-#define CLIENT_MAX_ROLES 33   /* visited in one search: the top-level targets and 32 others */
-#define CLIENT_PATH_MAX  2048 /* of a metadata file in the repository */
+#define CLIENT_MAX_ROLES   33   /* visited in one search: the top-level targets and 32 others */
+#define CLIENT_PATH_MAX    2048 /* of a metadata file in the repository */
+#define CLIENT_ROLES_BYTES (256 * 1024 * 1024) /* of memory for delegated roles in one search */
 
 /* A delegated role in memory. It is verified against its delegator at every use. */
 struct loaded_role {
@@ -23,9 +24,10 @@ struct tuf_client {
     struct metadata *root; /* never NULL */
     struct metadata *timestamp, *snapshot, *targets;
     struct loaded_role *roles;
-    bool complete;  /* a whole refresh or load has succeeded */
-    bool offline;   /* loaded: no fetch, no expiry */
-    bool unchanged; /* the timestamp fetched says nothing new */
+    size_t roles_bytes; /* of memory that they take */
+    bool complete;      /* a whole refresh or load has succeeded */
+    bool offline;       /* loaded: no fetch, no expiry */
+    bool unchanged;     /* the timestamp fetched says nothing new */
 };
 
 /* A role that the snapshot (or, for the snapshot itself, the timestamp) lists. */
@@ -50,6 +52,8 @@ int client_verify_by_root(const struct metadata *root, const struct metadata *m,
 int client_read_local(struct tuf_client *c, const char *role, enum tuf_type type,
                       const struct key_set *keys, struct buf *raw, struct metadata **ret,
                       struct err *err);
+
+void client_forget_roles(struct tuf_client *c);
 
 int client_put(struct tuf_client *c, const char *role, const struct buf *raw, struct err *err);
 

@@ -17,6 +17,7 @@
 #define KEYS_MAX       256 /* of one role */
 #define THRESHOLD_MAX  1024
 #define KEYID_TEXT_MAX 256
+#define VALUE_BYTES    96 /* of memory: an empty string or object with its place in a list */
 
 static int check_root(const json_t *body, const char *what, struct err *err);
 static int check_timestamp(const json_t *body, const char *what, struct err *err);
@@ -193,6 +194,15 @@ static int read_common(struct metadata *m, const char *what, struct err *err)
     return r;
 }
 
+static size_t estimate_memory(const char *data, size_t len)
+{
+    size_t values = 0;
+
+    for (size_t i = 0; i < len; i++)
+        values += data[i] == ',' || data[i] == '{' || data[i] == '[';
+    return len + values * VALUE_BYTES;
+}
+
 int metadata_parse(const char *data, size_t len, enum tuf_type type, const char *what,
                    struct metadata **ret, struct err *err)
 {
@@ -203,6 +213,7 @@ int metadata_parse(const char *data, size_t len, enum tuf_type type, const char 
     if (!m)
         return err_set(err, ERR_NOMEM, "out of memory");
     m->type = type;
+    m->memory_bytes = estimate_memory(data, len);
     r = jsonx_parse(data, len, types[type].cap_bytes, &m->envelope, err);
     if (r < 0)
         return err_context(err, r, "%s", what);

@@ -161,6 +161,48 @@ static void test_long_chain_of_delegations_is_bounded(void **state)
         json_decref(bodies[i]);
 }
 
+/* A small file that takes much memory. */
+static json_t *dense_targets(void)
+{
+    json_t *o = metadata_new_targets(1, NOW + DAY), *list = json_array();
+
+    for (int i = 0; i < 200000; i++)
+        json_array_append_new(list, json_array());
+    json_object_set_new(o, "x", list);
+    return o;
+}
+
+/* A chain of ten, too much at once; each of them alone is none. */
+static void test_memory_of_roles_is_bounded(void **state)
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"};
+    const char *const both[] = {"x/*", "a/*"};
+    struct tuf_world *w = *state;
+    const struct key *key[] = {signer_key(w->repo->signers[7])};
+    json_t *bodies[10];
+    struct tuf_target t;
+    char path[16];
+
+    for (int i = 0; i < 10; i++) {
+        bodies[i] = dense_targets();
+        snprintf(path, sizeof path, "%s/*", names[i]);
+        delegate(w->repo->targets, w, names[i], path, 7);
+        if (i > 0)
+            delegate(bodies[i - 1], w, names[i], "x/*", 7);
+        snprintf(path, sizeof path, "%s/y", names[i]);
+        metadata_targets_add(bodies[i], path, "", 0, NULL);
+    }
+    metadata_targets_delegate(w->repo->targets, "a", both, 2, key, 1, 1);
+    publish_roles(w, names, bodies, 10, 7);
+    assert_int_equal(tuf_world_refresh(w), 0);
+    assert_int_equal(tuf_client_find(w->client, NOW, "x/y", &t, &w->err), -ERR_TOO_LARGE);
+    for (int i = 0; i < 10; i++) {
+        snprintf(path, sizeof path, "%s/y", names[i]);
+        assert_int_equal(tuf_client_find(w->client, NOW, path, &t, &w->err), 0);
+        json_decref(bodies[i]);
+    }
+}
+
 static void test_role_names_are_quoted(void **state)
 {
     static const char name[] = "../a/b?c#d%";
@@ -231,6 +273,7 @@ int main(void)
         T(test_preorder_cycles_and_termination),
         T(test_role_in_memory_is_verified_by_each_delegator),
         T(test_long_chain_of_delegations_is_bounded),
+        T(test_memory_of_roles_is_bounded),
         T(test_role_names_are_quoted),
         T(test_hostile_target_bytes),
         cmocka_unit_test(test_target_file_names),
