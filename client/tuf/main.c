@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "remote.h"
 #include "targets.h"
+#include "whole.h"
 
 static const struct cli_opt global[] = {
     {.name = "metadata-dir", .arg = "D", .sentence = "trusted metadata", .required = true},
@@ -32,40 +33,6 @@ static int need(const struct cli *cli, const char *const *names, struct err *err
     return 0;
 }
 
-/* True for a root that is trusted already, byte for byte: initialising twice changes nothing. */
-static bool is_trusted(const struct tuf_store *store, const struct buf *root)
-{
-    struct buf b;
-    bool same;
-
-    buf_init(&b, TUF_ROOT_MAX);
-    same = store->get(store->ctx, "root.json", &b, NULL) == 0 && b.len == root->len &&
-           memcmp(b.data, root->data, b.len) == 0;
-    buf_release(&b);
-    return same;
-}
-
-static int run_init(struct cli *cli, struct err *err)
-{
-    const char *dir = cli_get(cli, "metadata-dir");
-    struct tuf_store store = tuf_store_dir(dir);
-    struct buf root;
-    int r;
-
-    buf_init(&root, TUF_ROOT_MAX);
-    r = file_read(cli->args[0], &root, err);
-    if (r == 0)
-        r = file_mkdir_p(dir, 0755, err);
-    if (r == 0)
-        r = tuf_client_init(&store, root.data, root.len, err);
-    if (r == -ERR_EXISTS && is_trusted(&store, &root))
-        r = 0;
-    buf_release(&root);
-    if (r == 0)
-        cli_result(cli, NULL);
-    return r;
-}
-
 /* One process at a time: two that store what they accept could undo each other's newer files. */
 static int lock(const char *dir, int *ret_fd, struct err *err)
 {
@@ -81,6 +48,49 @@ static int lock(const char *dir, int *ret_fd, struct err *err)
         }
     *ret_fd = fd;
     return 0;
+}
+
+/* True for a root that is trusted already, byte for byte: initialising twice changes nothing. */
+static bool is_trusted(const struct tuf_store *store, const struct buf *root)
+{
+    struct buf b;
+    bool same;
+
+    buf_init(&b, TUF_ROOT_MAX);
+    same = store->get(store->ctx, "root.json", &b, NULL) == 0 && b.len == root->len &&
+           memcmp(b.data, root->data, b.len) == 0;
+    buf_release(&b);
+    return same;
+}
+
+static int init(const char *dir, const struct buf *root, struct err *err)
+{
+    const struct tuf_store store = whole_store(dir);
+    _cleanup_(close_p)
+    int held = -1;
+    int r = lock(dir, &held, err);
+
+    if (r == 0)
+        r = tuf_client_init(&store, root->data, root->len, err);
+    return r == -ERR_EXISTS && is_trusted(&store, root) ? 0 : r;
+}
+
+static int run_init(struct cli *cli, struct err *err)
+{
+    const char *dir = cli_get(cli, "metadata-dir");
+    struct buf root;
+    int r;
+
+    buf_init(&root, TUF_ROOT_MAX);
+    r = file_read(cli->args[0], &root, err);
+    if (r == 0)
+        r = file_mkdir_p(dir, 0755, err);
+    if (r == 0)
+        r = init(dir, &root, err);
+    buf_release(&root);
+    if (r == 0)
+        cli_result(cli, NULL);
+    return r;
 }
 
 /* A client whose metadata has just been refreshed. */
@@ -103,7 +113,7 @@ static int session_open(struct session *s, const struct cli *cli, const char *ta
                         struct err *err)
 {
     const char *dir = cli_get(cli, "metadata-dir");
-    const struct tuf_store store = tuf_store_dir(dir);
+    const struct tuf_store store = whole_store(dir);
     const struct tuf_fetch fetch = remote_fetch(&s->remote);
     int r;
 
@@ -152,10 +162,11 @@ static int download_all(const struct cli *cli, struct session *s, json_t *result
 
         if (r < 0)
             return r;
-        if (json_array_append_new(result, json_pack("{s:s, s:s}", "name", name, "file", path)) < 0)
-            return err_set(err, ERR_NOMEM, "out of memory");
         if (!cli->json)
             printf("%s\n", path);
+        else if (json_array_append_new(result,
+                                       json_pack("{s:s, s:s}", "name", name, "file", path)) < 0)
+            return err_set(err, ERR_NOMEM, "out of memory");
     }
     return 0;
 }

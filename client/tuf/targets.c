@@ -1,11 +1,11 @@
 /* targets: see targets.h. */
 #include "targets.h"
 
-#include <signal.h>
 #include <stdbool.h>
 
 #include "base/file.h"
 #include "tuf/name.h"
+#include "whole.h"
 
 static bool is_here(const struct tuf_target *t, const char *path)
 {
@@ -18,19 +18,6 @@ static bool is_here(const struct tuf_target *t, const char *path)
     return here;
 }
 
-/* An interrupt waits until the temporary file is gone. */
-static int write_whole(const char *path, const struct buf *b, struct err *err)
-{
-    sigset_t all, before;
-    int r;
-
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
-    r = file_write_durable(path, b->data, b->len, 0644, err);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return r;
-}
-
 static int download(struct tuf_client *c, const struct tuf_target *t, const char *path,
                     struct err *err)
 {
@@ -40,7 +27,7 @@ static int download(struct tuf_client *c, const struct tuf_target *t, const char
     buf_init(&b, TARGET_BYTES_MAX);
     r = tuf_client_download(c, t, &b, err);
     if (r == 0)
-        r = write_whole(path, &b, err);
+        r = whole_write(path, b.data, b.len, err);
     buf_release(&b);
     return r;
 }

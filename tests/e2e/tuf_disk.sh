@@ -71,3 +71,15 @@ step "the first refresh"
 mkdir "$WORK/first"
 cp "$old/root.json" "$WORK/first/root.json"
 each_fails "$WORK/first"
+
+step "stopped in the middle of a write: nothing half is left"
+for n in 1 2 3; do
+    rm -rf "$state"
+    cp -r "$WORK/first" "$state"
+    expect 143 strace -f -qq -o /dev/null -e trace=fsync -e "inject=fsync:signal=TERM:when=$n" \
+        "$FIREBREAK_BIN/firebreak-tuf" --metadata-dir "$state" --metadata-url "$url/repo/metadata" refresh
+    for file in "$state"/*; do
+        [[ $file == *.json ]] || fail "fsync $n: '${file##*/}' is left over"
+    done
+    sound "stopped at fsync $n" "$WORK/first"
+done
