@@ -90,7 +90,7 @@ int client_finish_rotation(struct tuf_client *c, struct err *err)
     buf_release(&note);
     if (r == -ERR_NOT_FOUND)
         return 0;
-    if (r < 0) {
+    if (r < 0 && r != -ERR_TOO_LARGE) { /* a damaged note is one of a rotation of long ago */
         if (err)
             *err = why;
         return r;

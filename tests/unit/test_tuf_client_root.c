@@ -249,6 +249,22 @@ static void test_rotation_cut_short_anywhere(void **state)
     assert_true(n > 5); /* note, root, three removals, then timestamp and snapshot */
 }
 
+/* No process writes such a note, a bad disk may: the client goes on. */
+static void test_damaged_rotation_note(void **state)
+{
+    static const char *const notes[] = {"", "x", "99999999999999999999",
+                                        "0000000000000000000000000000000000000000"};
+    struct tuf_world *w = *state;
+
+    assert_int_equal(tuf_world_refresh(w), 0);
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        json_object_set_new(w->repo->trusted, "rotation", json_string(notes[i]));
+        assert_int_equal(tuf_world_refresh(w), 0);
+        assert_null(json_object_get(w->repo->trusted, "rotation"));
+        assert_int_equal(tuf_world_trusted(w, "timestamp.json"), 1);
+    }
+}
+
 static void test_added_key_is_no_rotation(void **state)
 {
     struct tuf_world *w = *state;
@@ -282,6 +298,7 @@ int main(void)
         T(test_timestamp_key_rotation),
         T(test_snapshot_key_rotation),
         cmocka_unit_test(test_rotation_cut_short_anywhere),
+        T(test_damaged_rotation_note),
         T(test_added_key_is_no_rotation),
     };
 
