@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cli_help.h"
+#include "base/utf8.h"
 
 /* What every verb takes. */
 static const struct cli_opt builtin[] = {
@@ -266,6 +267,27 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
+static bool is_utf8(const char *s)
+{
+    uint32_t cp;
+    size_t n;
+
+    while ((n = utf8_next(s, &cp)) > 0)
+        s += n;
+    return !*s;
+}
+
+/* A result that names such a file could not be told, and by then the work would be done. */
+static int check_tellable(struct cli_parse *p)
+{
+    for (int i = 1; p->cli->json && i < p->argc; i++)
+        if (!is_utf8(p->argv[i])) {
+            err_set(p->err, ERR_USAGE, "argument %d is not UTF-8, and no JSON can name it", i);
+            return err_remedy(p->err, "leave --json out, or rename the file");
+        }
+    return 0;
+}
+
 static int answer(struct cli_parse *p)
 {
     struct cli *cli = p->cli;
@@ -293,6 +315,8 @@ int cli_main(const struct cli_program *program, int argc, char **argv)
     struct cli_parse p = {.cli = &cli, .argc = argc, .argv = argv, .at = 1, .err = &err};
     int r = parse(&p);
 
+    if (r == 0)
+        r = check_tellable(&p);
     if (r == 0)
         r = answer(&p);
     if (fflush(stdout) != 0 && r == 0)

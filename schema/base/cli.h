@@ -14,7 +14,7 @@
 #include "base/err.h"
 
 #define CLI_MAX_ARGS 64
-#define CLI_MAX_OPTS 32
+#define CLI_MAX_OPTS 256
 
 struct cli_opt {
     const char *name;     /* "passphrase-file" for --passphrase-file, or "o" for -o (one letter) */

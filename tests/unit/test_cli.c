@@ -141,6 +141,8 @@ static void test_calls(void **state)
         {&program, "demo number -n 1x", 2, NULL, "not a whole number: '1x'"},
         {&program, "demo halted", 6, "state: halted\n", NULL},
         {&program, "demo halted --json", 6, "\"state\": \"halted\"", NULL},
+        {&program, "demo release a\xff", 0, "verb=release arg=a\xff\n", NULL},
+        {&program, "demo --json release a\xff", 2, NULL, "argument 3 is not UTF-8"},
         {&program, "demo refused", 3, NULL,
          "error: 'm' has 1 of 2 \"signatures\"\n  remedy: add signatures"},
         {&lone, "lone -n 3 file", 0, "verb= arg=file n=3\n", NULL},
