@@ -5,14 +5,6 @@ bin=$FIREBREAK_BIN/firebreak
 root=$site/endpoint/root.json
 mkdir -p "$desk"
 
-# Signing needs no network: where this user may take it away, there is none.
-desk_without=()
-! unshare -n true 2>/dev/null || desk_without=(unshare -n --)
-
-alone() {
-    env -u FIREBREAK_SERVER -u FIREBREAK_TOKEN_FILE "${desk_without[@]}" "$@"
-}
-
 # person NAME...: a key at their own desk; public half in $desk/NAME.pem.pub.json
 person() {
     local name

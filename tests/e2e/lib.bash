@@ -133,3 +133,11 @@ expect() {
     out=$("$@" 2>&1 </dev/null) || got=$?
     [ "$got" -eq "$want" ] || fail "'$*' exited with $got, not $want: $out"
 }
+
+# alone COMMAND...: knows of no server, and has no network where this user may take it away: not even a loopback.
+without_network=()
+! unshare -n true 2>/dev/null || without_network=(unshare -n --)
+
+alone() {
+    env -u FIREBREAK_SERVER -u FIREBREAK_TOKEN_FILE "${without_network[@]}" "$@"
+}

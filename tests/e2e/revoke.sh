@@ -6,8 +6,8 @@
 crowd=20
 root=$site/endpoint/root.json
 
-offline() { # COMMAND...: without any network, not even a loopback
-    expect 0 unshare --map-root-user --net "$FIREBREAK_BIN/firebreak" "$@"
+offline() { # COMMAND...
+    expect 0 alone "$FIREBREAK_BIN/firebreak" "$@"
 }
 
 # revoke VERSION PREVIOUS OUT [ARGUMENT...]: made and signed offline, from the file that is known there
