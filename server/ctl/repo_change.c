@@ -46,6 +46,15 @@ static int change_open(const struct cli *cli, const char *role, int64_t days, st
                   : r;
 }
 
+/* What tells a signer who has a say, and what changes. */
+static const char *signed_with(const char *role)
+{
+    if (strcmp(role, "root") == 0)
+        return "--root OLD-ROOT";
+    return strcmp(role, "targets") == 0 ? "--root ROOT --previous OLD"
+                                        : "--targets TARGETS --previous OLD";
+}
+
 static int change_write(const struct cli *cli, const struct change *c, struct err *err)
 {
     const char *expires = json_string_value(json_object_get(c->body, "expires"));
@@ -58,8 +67,7 @@ static int change_write(const struct cli *cli, const struct change *c, struct er
         return r;
     printf("%s version %lld written to %s, expires %s\n", c->file.role, (long long)version, c->out,
            expires);
-    printf("next: firebreak repo sign %s --key KEY --%s\n", c->out,
-           c->file.m->type == TUF_ROOT ? "root OLD-ROOT" : "root ROOT --previous OLD");
+    printf("next: firebreak repo sign %s --key KEY %s\n", c->out, signed_with(c->file.role));
     return 0;
 }
 

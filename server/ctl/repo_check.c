@@ -165,7 +165,7 @@ static void print_roles(const struct check *c)
 static void print_all(const struct check *c)
 {
     const struct repo_walk *w = c->walk;
-    char bytes[32], safe[ERR_MSG_MAX];
+    char bytes[32], subject[sizeof w->problems[0].subject], safe[ERR_MSG_MAX];
 
     print_roles(c);
     for (size_t i = 0; i < w->n_channels; i++)
@@ -178,7 +178,7 @@ static void print_all(const struct check *c)
     for (size_t i = 0; i < json_array_size(c->warnings); i++)
         printf("warning: %s\n", json_string_value(json_array_get(c->warnings, i)));
     for (size_t i = 0; i < w->n_problems && i < REPO_WALK_PROBLEMS; i++)
-        printf("problem: %s: %s\n", w->problems[i].subject,
+        printf("problem: %s: %s\n", table_safe(w->problems[i].subject, subject, sizeof subject),
                table_safe(w->problems[i].err.msg, safe, sizeof safe));
     if (w->n_problems > REPO_WALK_PROBLEMS)
         printf("and %zu more problems\n", w->n_problems - REPO_WALK_PROBLEMS);

@@ -11,6 +11,8 @@
 
 #define FILES_MAX      1024 /* of metadata */
 #define CONTENT_PREFIX "content-"
+#define GAP_MAX        8 /* roots that may be missing together and are noticed */
+#define PUT_ROOT_BACK  "put it back: endpoints that trust an older root need it"
 
 /* --- life, and what is wrong ----------------------------------------------------------------- */
 
@@ -317,6 +319,28 @@ static int from_first_root(struct walking *k, const struct buf *first, struct er
     return err_context(err, r, "endpoints that know the first root only");
 }
 
+/* Where one is missing, nobody comes past it, and all may look well up to there. */
+static void check_gap(struct walking *k)
+{
+    int64_t last = k->w->root_version;
+    struct err err = {0};
+    char subject[32];
+
+    for (int64_t n = last + 2; n <= last + 1 + GAP_MAX; n++) {
+        _cleanup_(buf_release)
+        struct buf text;
+
+        if (get_root(k, n, &text, NULL) < 0)
+            continue;
+        err_set(&err, ERR_NOT_FOUND, "the repository has root %lld, but not root %lld",
+                (long long)n, (long long)last + 1);
+        err_remedy(&err, PUT_ROOT_BACK);
+        snprintf(subject, sizeof subject, "root %lld", (long long)last + 1);
+        repo_walk_problem(k->w, subject, &err);
+        return;
+    }
+}
+
 static int check_roots(struct walking *k, struct err *err)
 {
     bool complete = true;
@@ -329,7 +353,7 @@ static int check_roots(struct walking *k, struct err *err)
 
         r = get_root(k, n, &text, err);
         if (r == -ERR_NOT_FOUND || r == -ERR_FORBIDDEN)
-            err_remedy(err, "put it back: endpoints that trust an older root need it");
+            err_remedy(err, PUT_ROOT_BACK);
         complete &= r == 0;
         snprintf(subject, sizeof subject, "root %lld", (long long)n);
         r = walk_note(k, subject, r, err);
@@ -363,6 +387,7 @@ static int look(struct walking *k, const struct buf *root, const struct tuf_stor
                                 : walk_note(k, "root 1", refreshed, err);
     k->w->root_version = tuf_client_root_version(k->client);
     k->w->snapshot_version = tuf_client_snapshot_version(k->client);
+    check_gap(k);
     r = walk_note(k, "repository", refreshed, err);
     if (r == 0)
         r = top_roles(k, store, &snapshot, &targets, err);

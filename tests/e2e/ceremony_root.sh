@@ -49,3 +49,14 @@ sign 0 "$desk/late.json" root-1
 sign 0 "$desk/late.json" root-2
 expect 3 fb repo publish "$desk/late.json" --root "$root"
 expect 3 fb repo publish "$desk/late.json"
+
+step "a mirror that lacks a root between"
+draft repo renew "$desk/2.root.json" -o "$desk/3.root.json"
+sign 0 "$desk/3.root.json" root-2 --root "$desk/2.root.json"
+sign 0 "$desk/3.root.json" carol --root "$desk/2.root.json"
+expect 0 fb repo publish "$desk/3.root.json" --root "$root"
+expect 0 fb repo export "$WORK/mirror" --root "$root"
+expect 0 "$bin" repo check --root "$root" --dir "$WORK/mirror"
+rm "$WORK/mirror/metadata/2.root.json"
+expect 3 "$bin" repo check --root "$root" --dir "$WORK/mirror"
+assert_contains "$out" "has root 3, but not root 2" "what is missing"
