@@ -319,6 +319,14 @@ static int from_first_root(struct walking *k, const struct buf *first, struct er
     return err_context(err, r, "endpoints that know the first root only");
 }
 
+static bool has_root(struct walking *k, int64_t version)
+{
+    _cleanup_(buf_release)
+    struct buf text;
+
+    return get_root(k, version, &text, NULL) == 0;
+}
+
 /* Where one is missing, nobody comes past it, and all may look well up to there. */
 static void check_gap(struct walking *k)
 {
@@ -326,11 +334,10 @@ static void check_gap(struct walking *k)
     struct err err = {0};
     char subject[32];
 
+    if (has_root(k, last + 1)) /* and refused */
+        return;
     for (int64_t n = last + 2; n <= last + 1 + GAP_MAX; n++) {
-        _cleanup_(buf_release)
-        struct buf text;
-
-        if (get_root(k, n, &text, NULL) < 0)
+        if (!has_root(k, n))
             continue;
         err_set(&err, ERR_NOT_FOUND, "the repository has root %lld, but not root %lld",
                 (long long)n, (long long)last + 1);

@@ -93,6 +93,9 @@ int trust_refresh_to_newest(struct tuf_client *c, int64_t now_s, struct err *err
         if (tuf_client_root_version(c) - before < TUF_CLIENT_ROTATIONS)
             break;
     }
+    if (r == -ERR_UNDERSIGNED)
+        err_remedy(err, "the trusted root is another site's, or the repository is not to be "
+                        "believed");
     return r;
 }
 

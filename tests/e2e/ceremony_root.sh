@@ -50,6 +50,13 @@ sign 0 "$desk/late.json" root-2
 expect 3 fb repo publish "$desk/late.json" --root "$root"
 expect 3 fb repo publish "$desk/late.json"
 
+step "another site's root"
+expect 0 "$bin" init "$WORK/other" --channel crs --threshold 1 --passphrase-file "$WORK/passphrase"
+for verb in check "get targets -o $WORK/none.json"; do
+    expect 3 fb repo $verb --root "$WORK/other/endpoint/root.json"
+    assert_contains "$out" "another site's" "what to look at"
+done
+
 step "a mirror that lacks a root between"
 draft repo renew "$desk/2.root.json" -o "$desk/3.root.json"
 sign 0 "$desk/3.root.json" root-2 --root "$desk/2.root.json"
