@@ -55,10 +55,13 @@ static int get(struct http_client *http, const char *path, int64_t within_ms, st
         r = err_set(err, ERR_FORBIDDEN, "the repository does not give '%.128s'", path);
     else if (r == 0 && rs.status != 200)
         r = http_problem(&rs, path, err);
-    if (r == 0 && buf_add(ret, rs.body.data, rs.body.len) < 0)
-        r = err_set(err, ERR_NOMEM, "out of memory");
-    buf_release(&rs.body);
-    return r;
+    if (r < 0) {
+        buf_release(&rs.body);
+        return r;
+    }
+    buf_release(ret); /* not copied: a target may be all that memory holds */
+    *ret = rs.body;
+    return 0;
 }
 
 /* A repository with many roots may take long, but not for ever. */
