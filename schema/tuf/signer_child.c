@@ -54,6 +54,7 @@ int signer_child_collect(pid_t pid, int fd, int64_t until_ms, const char *what, 
     _cleanup_(close_p)
     int pidfd = pidfd_open(pid, 0);
     int status = 0, r;
+    pid_t ended;
 
     r = pidfd < 0 ? err_errno(err, errno, "watch %s", what)
                   : read_output(fd, until_ms, what, ret, err);
@@ -61,10 +62,12 @@ int signer_child_collect(pid_t pid, int fd, int64_t until_ms, const char *what, 
         r = wait_readable(pidfd, until_ms, what, err);
     if (r < 0)
         kill(-pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
         ;
     if (r < 0)
         return r;
+    if (ended < 0) /* where SIGCHLD is ignored: no word of failure is no success */
+        return err_errno(err, errno, "learn how %s ended", what);
     if (WIFSIGNALED(status))
         return err_set(err, ERR_REFUSED, "%s was killed by signal %d", what, WTERMSIG(status));
     if (WEXITSTATUS(status) != 0)

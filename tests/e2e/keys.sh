@@ -83,6 +83,9 @@ printf '#!/bin/sh\necho "no such key" >&2\nexit 5\n' >broken
 chmod 755 broken
 refused 3 "failed with status 5" fb key show cmd:./broken
 assert_contains "$out" "no such key" "its own words"
+trap '' CHLD # as some who start programs do
+refused 3 "failed with status 5" fb key show cmd:./broken
+trap - CHLD
 refused 1 "No such file" fb key show cmd:./none
 
 step "a site with RSA keys; a ceremony adds P-384 and the key service to those who sign releases"

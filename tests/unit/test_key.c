@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -438,6 +439,24 @@ static void test_command_deadline(void **state)
     buf_release(&out);
 }
 
+/* As it is under a parent that ignores SIGCHLD: how the command ended cannot be known. */
+static void test_command_whose_end_is_lost(void **state)
+{
+    _cleanup_(free_p)
+    char *fails = write_file("fails-unseen", "#!/bin/sh\nexit 3\n", 0700);
+    struct err err = {0};
+    struct buf out;
+    int r;
+
+    (void)state;
+    buf_init(&out, 64);
+    signal(SIGCHLD, SIG_IGN);
+    r = signer_cmd_run(fails, NULL, "", 0, SIGNER_DEADLINE_MS, &out, &err);
+    signal(SIGCHLD, SIG_DFL);
+    buf_release(&out);
+    assert_true(r < 0);
+}
+
 static int make_dir(void **state)
 {
     (void)state;
@@ -466,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_change_leaves_other_names),
         cmocka_unit_test(test_command_signer),
         cmocka_unit_test(test_command_deadline),
+        cmocka_unit_test(test_command_whose_end_is_lost),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
