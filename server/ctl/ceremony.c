@@ -150,7 +150,7 @@ int ceremony_role(const json_t *body, const char *role, json_t **ret_role, json_
     return 0;
 }
 
-static bool names_key(const json_t *role, const char *id)
+bool ceremony_names_key(const json_t *role, const char *id)
 {
     size_t i;
     json_t *o;
@@ -169,10 +169,10 @@ static void forget_key(json_t *body, const char *id)
     size_t i;
 
     json_object_foreach (roles, name, o)
-        if (names_key(o, id))
+        if (ceremony_names_key(o, id))
             return;
     json_array_foreach (roles, i, o)
-        if (names_key(o, id))
+        if (ceremony_names_key(o, id))
             return;
     json_object_del(table, id);
 }

@@ -51,5 +51,7 @@ int ceremony_add_channel(json_t *body, const char *channel, const struct key *co
 /* A role's object and the table that its keys stand in (borrowed). ERR_NOT_FOUND. */
 int ceremony_role(const json_t *body, const char *role, json_t **ret_role, json_t **ret_table,
                   struct err *err);
+/* Is the key with this id among those of a role's object? */
+bool ceremony_names_key(const json_t *role, const char *id);
 
 #endif

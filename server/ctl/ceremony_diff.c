@@ -44,17 +44,6 @@ struct role_pair {
     json_t *from, *from_table, *to, *to_table;
 };
 
-static bool has_id(const json_t *role, const char *id)
-{
-    size_t i;
-    json_t *o;
-
-    json_array_foreach (json_object_get(role, "keyids"), i, o)
-        if (strcmp(json_string_value(o), id) == 0)
-            return true;
-    return false;
-}
-
 static void add_key(struct diff *d, const char *what, const struct role_pair *p, const char *id,
                     const json_t *table)
 {
@@ -68,12 +57,12 @@ static void diff_keys(struct diff *d, const struct role_pair *p)
     json_t *o;
 
     json_array_foreach (json_object_get(p->from, "keyids"), i, o)
-        if (!has_id(p->to, json_string_value(o)))
+        if (!ceremony_names_key(p->to, json_string_value(o)))
             add_key(d, "key-removed", p, json_string_value(o), p->from_table);
     json_array_foreach (json_object_get(p->to, "keyids"), i, o) {
         const char *id = json_string_value(o);
 
-        if (!has_id(p->from, id))
+        if (!ceremony_names_key(p->from, id))
             add_key(d, "key-added", p, id, p->to_table);
         else if (!json_equal(json_object_get(p->from_table, id), json_object_get(p->to_table, id)))
             add_key(d, "key-changed", p, id, p->to_table);

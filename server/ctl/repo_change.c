@@ -55,6 +55,16 @@ static const char *signed_with(const char *role)
                                         : "--targets TARGETS --previous OLD";
 }
 
+/* As where this machine's clock is behind. */
+static void note_earlier(const struct change *c, const char *expires)
+{
+    const char *before = json_string_value(json_object_get(c->file.m->body, "expires"));
+
+    if (strcmp(expires, before) < 0)
+        fprintf(stderr, "note: it expires earlier than version %lld, which does at %s\n",
+                (long long)c->file.m->version, before);
+}
+
 static int change_write(const struct cli *cli, const struct change *c, struct err *err)
 {
     const char *expires = json_string_value(json_object_get(c->body, "expires"));
@@ -63,8 +73,11 @@ static int change_write(const struct cli *cli, const struct change *c, struct er
                                "expires", expires, "file", c->out);
     int r = repo_file_write_draft(c->out, c->body, err);
 
-    if (r < 0 || cli_result(cli, o))
+    if (r < 0)
         return r;
+    note_earlier(c, expires);
+    if (cli_result(cli, o))
+        return 0;
     printf("%s version %lld written to %s, expires %s\n", c->file.role, (long long)version, c->out,
            expires);
     printf("next: firebreak repo sign %s --key KEY %s\n", c->out, signed_with(c->file.role));

@@ -18,6 +18,7 @@ expect 1 fb repo get content-none --root "$root" -o "$desk/none.json"
 step "in time: both at once, the releases stay listed"
 draft repo renew "$desk/1.targets.json" -o "$desk/2.targets.json"
 draft repo renew "$desk/1.content.json" -o "$desk/2.content.json" --expires-days 90
+assert_contains "$out" "expires earlier than version 1" "a life that is cut short"
 assert_eq "$(field "$desk/2.content.json" '[.changes[].change] | join(" ")' --previous "$desk/1.content.json")" \
     "version expires" "what a renewal changes"
 for key in 2 3; do
