@@ -1,6 +1,8 @@
 """A static mirror for stories: serves a folder with ETags and notes each request as "STATUS PATH".
 
-    mirror.py FOLDER PORT-FILE [drip]    drip: every body is sent a byte a second, without an end"""
+    mirror.py FOLDER PORT-FILE [drip|hang|garbage]
+        drip: every body is sent a byte a second, without an end; hang: no request is answered;
+        garbage: each is, with bytes that mean nothing"""
 
 import http.server
 import os
@@ -8,7 +10,7 @@ import sys
 import time
 
 FOLDER, PORT_FILE = sys.argv[1:3]
-DRIP = sys.argv[3:] == ["drip"]
+MODE = sys.argv[3] if len(sys.argv) > 3 else ""
 
 
 class Mirror(http.server.BaseHTTPRequestHandler):
@@ -37,10 +39,18 @@ class Mirror(http.server.BaseHTTPRequestHandler):
             pass  # they have had enough
         self.close_connection = True
 
+    def hang(self):
+        self.log_request("-")
+        self.rfile.read(1)  # until they have had enough
+        self.close_connection = True
+
+    def garbage(self):
+        self.say(200, b"\xff{" + os.urandom(1000))
+
     def do_GET(self):
         path = os.path.join(FOLDER, self.path.lstrip("/"))
-        if DRIP:
-            return self.drip()
+        if MODE:
+            return getattr(self, MODE)()
         if ".." in self.path or not os.path.isfile(path):
             return self.say(404)
         with open(path, "rb") as f:

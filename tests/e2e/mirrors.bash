@@ -1,6 +1,6 @@
 # Static mirrors (mirror.py) for stories: source it after site.bash.
 
-# start_mirror NAME [drip]: serves $WORK/NAME; its address in ${mirror_url[NAME]}, its requests in NAME.log
+# start_mirror NAME [drip|hang|garbage]: serves $WORK/NAME; its address in ${mirror_url[NAME]}, its requests in NAME.log
 declare -A mirror_url=()
 start_mirror() {
     mkdir -p "$WORK/$1"
