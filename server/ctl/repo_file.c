@@ -1,7 +1,10 @@
 /* repo_file: see repo_file.h. */
 #include "repo_file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/file.h"
 #include "ceremony.h"
@@ -33,21 +36,36 @@ void repo_file_release(struct repo_file *f)
     *f = (struct repo_file){0};
 }
 
-int repo_file_rewrite(const struct repo_file *f, struct err *err)
+/* As it was read, still? */
+static int check_unchanged(const struct repo_file *f, struct err *err)
 {
     _cleanup_(buf_release)
     struct buf now;
+    int r;
+
+    buf_init(&now, TUF_TARGETS_MAX);
+    r = file_read(f->path, &now, err);
+    if (r < 0 || (now.len == f->text.len && memcmp(now.data, f->text.data, now.len) == 0))
+        return r;
+    err_set(err, ERR_CONFLICT, "'%s' was changed in the meantime", f->path);
+    return err_remedy(err, "run the same command again");
+}
+
+/* The file is replaced, so who waits for its lock finds another one there, and is told. Where the
+ * file system has no locks, it goes without. */
+int repo_file_rewrite(const struct repo_file *f, struct err *err)
+{
+    _cleanup_(close_p)
+    int lock = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     _cleanup_(buf_release)
     struct buf text;
     int r;
 
-    buf_init(&now, TUF_TARGETS_MAX);
     buf_init(&text, TUF_TARGETS_MAX);
-    r = file_read(f->path, &now, err);
-    if (r == 0 && (now.len != f->text.len || memcmp(now.data, f->text.data, now.len) != 0)) {
-        err_set(err, ERR_CONFLICT, "'%s' was changed in the meantime", f->path);
-        r = err_remedy(err, "run the same command again");
-    }
+    if (lock < 0)
+        return err_errno(err, errno, "open '%s'", f->path);
+    (void)flock(lock, LOCK_EX);
+    r = check_unchanged(f, err);
     if (r == 0)
         r = envelope_dump(f->m->envelope, &text, err);
     return r == 0 ? file_write_durable(f->path, text.data, text.len, 0644, err) : r;

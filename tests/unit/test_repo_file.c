@@ -1,6 +1,8 @@
 /* repo_file: files of ceremonies on the disk: new ones only, and signed ones as they were read. */
 #include "cmocka_all.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "repo_file.h"
@@ -56,6 +58,75 @@ static void test_changed_meanwhile(void **state)
     repo_file_release(&theirs);
 }
 
+/* All at the same moment: one is written, every other one is told. */
+#define AT_ONCE 8
+
+struct race {
+    struct repo_file files[AT_ONCE];
+    pthread_barrier_t start;
+    atomic_int written, told;
+};
+
+struct racer {
+    struct race *race;
+    const struct repo_file *file;
+};
+
+static void *rewrite(void *arg)
+{
+    const struct racer *me = arg;
+    int r;
+
+    pthread_barrier_wait(&me->race->start);
+    r = repo_file_rewrite(me->file, SCRAP);
+    atomic_fetch_add(&me->race->written, r == 0);
+    atomic_fetch_add(&me->race->told, r == -ERR_CONFLICT);
+    return NULL;
+}
+
+static void run_race(const char *path)
+{
+    struct race race = {0};
+    struct racer racers[AT_ONCE];
+    pthread_t threads[AT_ONCE];
+
+    pthread_barrier_init(&race.start, NULL, AT_ONCE);
+    for (int i = 0; i < AT_ONCE; i++) {
+        char id[8];
+
+        snprintf(id, sizeof id, "%d", i);
+        assert_int_equal(repo_file_read(path, NULL, &race.files[i], SCRAP), 0);
+        json_array_append_new(json_object_get(race.files[i].m->envelope, "signatures"),
+                              json_pack("{s:s, s:s}", "keyid", id, "sig", "00"));
+        racers[i] = (struct racer){&race, &race.files[i]};
+    }
+    for (int i = 0; i < AT_ONCE; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, rewrite, &racers[i]), 0);
+    for (int i = 0; i < AT_ONCE; i++) {
+        pthread_join(threads[i], NULL);
+        repo_file_release(&race.files[i]);
+    }
+    pthread_barrier_destroy(&race.start);
+    assert_int_equal(atomic_load(&race.written), 1);
+    assert_int_equal(atomic_load(&race.told), AT_ONCE - 1);
+}
+
+static void test_at_once(void **state)
+{
+    json_auto_t *body = make_body();
+
+    for (int i = 0; i < 20; i++) {
+        char name[32];
+        _cleanup_(free_p)
+        char *path = NULL;
+
+        snprintf(name, sizeof name, "race-%d.json", i);
+        path = path_join(*state, name);
+        assert_int_equal(repo_file_write_draft(path, body, SCRAP), 0);
+        run_race(path);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_make, scratch_remove)
 
 int main(void)
@@ -63,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_new_only),
         TEST(test_changed_meanwhile),
+        TEST(test_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
