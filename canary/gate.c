@@ -270,19 +270,39 @@ static void reasons_add(struct reasons *r, const struct gate_reason *new)
     r->list[at] = *new;
 }
 
+static void say_sums(struct text *s, const struct topology *t, int node, enum metric m,
+                     const struct gate_sums *sums)
+{
+    text_add(s, "%s %s: ", metric_name(m), topology_node_name(t, node));
+    text_count(s, sums->f_t);
+    text_add(s, " of ");
+    text_count(s, sums->n_t);
+    text_add(s, " treated %s, ", failure_words[m]);
+    text_count(s, sums->f_c);
+    text_add(s, " of ");
+    text_count(s, sums->n_c);
+    text_add(s, " controls; log E ");
+}
+
 static void say_test(struct gate_reason *r, const struct topology *t, enum metric m)
 {
     struct text s = text_in(r->text, sizeof(r->text));
+    const struct gate_sums sums = {.n_t = r->n_t, .f_t = r->f_t, .n_c = r->n_c, .f_c = r->f_c};
 
-    text_add(&s, "%s %s: ", metric_name(m), topology_node_name(t, r->node));
-    text_count(&s, r->f_t);
-    text_add(&s, " of ");
-    text_count(&s, r->n_t);
-    text_add(&s, " treated %s, ", failure_words[m]);
-    text_count(&s, r->f_c);
-    text_add(&s, " of ");
-    text_count(&s, r->n_c);
-    text_add(&s, " controls; log E %.1f >= %.1f", r->log_e, r->threshold);
+    say_sums(&s, t, r->node, m, &sums);
+    text_add(&s, "%.1f >= %.1f", r->log_e, r->threshold);
+}
+
+bool gate_say_metric(const struct gate *g, const struct policy *p, const struct topology *t,
+                     int node, enum metric m, char *ret, unsigned long size)
+{
+    struct text s = text_in(ret, size);
+
+    if (g->sums[m][node].n_t == 0)
+        return false;
+    say_sums(&s, t, node, m, &g->sums[m][node]);
+    text_add(&s, "%.1f of %.1f", g->log_e[m][node], gate_threshold(p, t, node, m, p->alpha));
+    return true;
 }
 
 static void judge_test(const struct gate *g, const struct policy *p, const struct topology *t,

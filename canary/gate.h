@@ -94,6 +94,10 @@ int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
 /* -ln(alpha w_node w_metric). */
 double gate_threshold(const struct policy *p, const struct topology *t, int node, enum metric m,
                       double alpha);
+/* Where a node stands in one metric: "SA fleet: 2 of 300 treated fell silent, 5 of 900 controls;
+ * log E -0.3 of 9.7" (the threshold of a halt). False where nothing was compared yet. */
+bool gate_say_metric(const struct gate *g, const struct policy *p, const struct topology *t,
+                     int node, enum metric m, char *ret, unsigned long size);
 /* Largest D that is not yet a halt. */
 int64_t gate_direct_limit(const struct policy *p, const struct topology *t, int node,
                           int64_t admitted, double control_crash);

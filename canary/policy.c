@@ -73,6 +73,8 @@ void policy_standard(struct policy *ret)
         .direct_window_ms = 60 * MINUTE_MS,
         .slow_window_ms = 15 * MINUTE_MS,
         .fresh_wake_ms = 15 * MINUTE_MS,
+        .long_silence_ms = 15 * MINUTE_MS,
+        .reboot_window_ms = 15 * MINUTE_MS,
         .stage_wait_ticks = 30,
         .budget_s = 10000,
         .holdout_ms = 24 * 60 * MINUTE_MS,
@@ -170,6 +172,8 @@ const char *policy_check(const struct policy *p, char *ret_why, unsigned long si
         return "small_fleet and stage_wait_ticks must not be negative, budget_s positive";
     if (p->direct_window_ms < 0 || p->slow_window_ms < 0 || p->fresh_wake_ms < 0)
         return "a window is negative";
+    if (p->long_silence_ms < 1000 || p->reboot_window_ms < 1000)
+        return "long_silence and reboot_window must be at least a second";
     if (p->holdout_ppm < 0 || p->holdout_ppm > 50000 || p->holdout_ms < 0)
         return "holdout must be at most 5 % and not negative";
     if (p->holdout_ppm > 0 && p->n_rings == POLICY_MAX_RINGS)

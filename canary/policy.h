@@ -71,6 +71,8 @@ struct policy {
     int64_t direct_window_ms;   /* direct evidence counts so long after the switch; 60 min */
     int64_t slow_window_ms;     /* H_c(15 min ago) */
     int64_t fresh_wake_ms;      /* devices awake for less form strata of their own; 15 min */
+    int64_t long_silence_ms;    /* SL: a silence is long; 15 min, never less than three ticks */
+    int64_t reboot_window_ms;   /* RB: to be back in after an announced reboot; 15 min, as above */
     int64_t stage_wait_ticks;   /* wait so long for devices still staging when a threshold is due */
     int64_t budget_s;           /* check-ins a second to track; 10,000 */
     int64_t holdout_ppm;        /* held back as control; 0 */

@@ -47,6 +47,8 @@ static const struct field policy_fields[] = {
     {"direct_window_s", FIELD_SECONDS, P(direct_window_ms), 0, SECONDS_MAX},
     {"slow_window_s", FIELD_SECONDS, P(slow_window_ms), 0, SECONDS_MAX},
     {"fresh_wake_s", FIELD_SECONDS, P(fresh_wake_ms), 0, SECONDS_MAX},
+    {"long_silence_s", FIELD_SECONDS, P(long_silence_ms), 1, 86400},
+    {"reboot_window_s", FIELD_SECONDS, P(reboot_window_ms), 1, 86400},
     {"stage_wait_ticks", FIELD_INT, P(stage_wait_ticks), 0, 1e6},
     {"budget_s", FIELD_INT, P(budget_s), 1, 1e9},
     {"holdout_ppm", FIELD_INT, P(holdout_ppm), 0, 1e6},
