@@ -251,7 +251,7 @@ static bool is_away(const struct heard *h)
 /* A consumer's crash makes a device an unsteady witness for what it stages in the next 7 days; not
  * one that evidence blames on the release just switched to, or the canaries that a bad release hit
  * could not speak against the next bad one. */
-static void note_consumer_crash(struct device *d, const struct heard *h)
+static void note_crashes(struct device *d, const struct heard *h)
 {
     for (size_t i = 0; i < h->checkin->n_events; i++) {
         const struct event *e = &h->checkin->events[i];
@@ -259,6 +259,8 @@ static void note_consumer_crash(struct device *d, const struct heard *h)
         if (h->fresh[i] && e->kind == EVENT_CRASH && !e->blamed &&
             strcmp(e->cause, "consumer") == 0)
             d->consumer_crash_ms = h->wall_ms;
+        if (h->fresh[i] && e->kind == EVENT_CRASH && !e->blamed)
+            d->crash_ms = h->wall_ms;
     }
 }
 
@@ -296,24 +298,44 @@ static void put_baseline_exposure(struct server *s, const struct device *d,
     store_put_exposure(b, &row);
 }
 
+static void put_row(const struct device_channel *dc, const struct device *d, struct store_batch *b)
+{
+    struct row_device_channel row = {.device = d->id,
+                                     .channel = dc->channel,
+                                     .running = dc->running[0] ? dc->running : NULL,
+                                     .ready = dc->ready[0] ? dc->ready : NULL,
+                                     .hold = dc->hold[0] ? dc->hold : NULL,
+                                     .ready_tick = dc->ready_tick,
+                                     .last_tick = dc->last_tick,
+                                     .canary = dc->canary,
+                                     .marks = dc->marks,
+                                     .marks_from = dc->marks_from,
+                                     .crash_tick = dc->crash_tick,
+                                     .reboot_tick = dc->reboot_tick};
+
+    store_put_device_channel(b, &row);
+}
+
+/* The first events that it has had by now. */
+static void note_marks(struct device_channel *dc, const struct arm *m)
+{
+    dc->marks = m ? m->marks : 0;
+    dc->marks_from = m ? m->marks_from : 0;
+    dc->crash_tick = m ? m->crash_tick : -1;
+    dc->reboot_tick = m ? m->reboot_tick : -1;
+}
+
 static void put_channel(struct device_channel *dc, const struct device *d,
                         const struct checkin_channel *cc, const struct flight *f,
                         const struct arm *m, struct store_batch *b)
 {
-    struct row_device_channel row = {.device = d->id, .channel = dc->channel};
-
     snprintf(dc->running, sizeof dc->running, "%s", cc->running);
     snprintf(dc->ready, sizeof dc->ready, "%s", cc->has_ready ? cc->ready : "");
     snprintf(dc->hold, sizeof dc->hold, "%s", cc->hold);
     dc->ready_tick = m ? m->first_ready : -1;
     dc->last_tick = f ? f->tick : -1;
-    row.running = dc->running[0] ? dc->running : NULL;
-    row.ready = dc->ready[0] ? dc->ready : NULL;
-    row.hold = dc->hold[0] ? dc->hold : NULL;
-    row.ready_tick = dc->ready_tick;
-    row.last_tick = dc->last_tick;
-    row.canary = dc->canary;
-    store_put_device_channel(b, &row);
+    note_marks(dc, m);
+    put_row(dc, d, b);
 }
 
 /* Ready, under way or about to stage: every tick. Else it may take its time. */
@@ -322,7 +344,7 @@ static int64_t interval_ms(const struct server *s, const struct flight *f, const
     bool busy =
         flight_is_open(f) && m && !m->away &&
         (m->ready || (arm_is_treated(m) ? m->state == ARM_GRANTED || m->state == ARM_APPLIED ||
-                                              m->state == ARM_CRASHED
+                                              m->state == ARM_CRASHED || m->watched != N_STRATA
                                         : !m->running && flight_stages(f, m)));
     int64_t usual = s->config.checkin_interval_ms;
 
@@ -368,6 +390,8 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
     } else if (m) {
         flight_count_control(f, m, &hearing, &decide);
     }
+    if (m)
+        flight_watch(f, m, &hearing);
     if (changed) {
         struct row_exposure row = flight_exposure(f, m, d);
 
@@ -394,6 +418,7 @@ static void hear_others(struct server *s, struct device *d, const struct heard *
                                   .fresh = h->fresh,
                                   .leaving = is_leaving(h),
                                   .wall_ms = h->wall_ms};
+        struct device_channel *dc;
         bool spoken = false;
         struct arm *m;
 
@@ -406,6 +431,23 @@ static void hear_others(struct server *s, struct device *d, const struct heard *
 
             store_put_exposure(h->batch, &row);
         }
+        flight_watch(f, m, &hearing);
+        dc = device_channel_find(d, f->channel) ? device_channel(d, f->channel) : NULL;
+        if (dc && (dc->marks != m->marks || dc->reboot_tick != m->reboot_tick)) {
+            note_marks(dc, m);
+            put_row(dc, d, h->batch);
+        }
+    }
+}
+
+/* Nothing is taken in, but it is alive: a repeat, or refused after it proved who it is. */
+static void hear_alive(struct server *s, const struct device *d)
+{
+    for (int i = 0; i < s->rollouts->n_channels; i++) {
+        struct flight *f = s->rollouts->channels[i].flight;
+
+        if (f && d->index < f->arms.n && f->arms.rows[d->index].known)
+            flight_alive(f, &f->arms.rows[d->index]);
     }
 }
 
@@ -464,15 +506,17 @@ static int hear(struct server *s, struct heard *h, struct err *err)
         return err_set(err, ERR_UNKNOWN_DEVICE, "device %s is not enrolled here",
                        h->checkin->device);
     r = check_number(s, d, h, &h->refusal);
-    if (r != 0)
+    if (r != 0) {
+        hear_alive(s, d);
         return 0; /* a repeat, or refused after what was learnt of it is kept */
+    }
     h->wall_ms = clock_wall_ms(s->clock);
     d->seen_boot_ms = clock_boot_ms(s->clock);
     d->seen_wall_ms = h->wall_ms;
     d->awake_s = h->checkin->awake_s;
     take_events(d, h);
     r = answer(s, d, h, err);
-    note_consumer_crash(d, h);
+    note_crashes(d, h);
     d->away = is_away(h);
     if (r == 0)
         r = record(d, h, err);

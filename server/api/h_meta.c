@@ -6,6 +6,7 @@
 #include "http/http.h"
 #include "metrics.h"
 #include "repo/repo.h"
+#include "rollouts/rollouts.h"
 #include "store/store.h"
 
 #define METRICS_BYTES_MAX 65536
@@ -44,6 +45,22 @@ static void write_expiry(struct server *s, struct buf *ret)
     metrics_write_family(&family, samples, n, ret);
 }
 
+static void write_evidence(struct server *s, struct buf *ret)
+{
+    static const struct metrics_family family = {
+        "firebreak_evidence_trials", "gauge",
+        "Trials of both arms that the gates of rollouts in flight have compared.", "metric"};
+    struct metrics_sample samples[N_METRICS];
+    int64_t trials[N_METRICS];
+
+    pthread_mutex_lock(&s->site);
+    rollouts_trials(s, trials);
+    pthread_mutex_unlock(&s->site);
+    for (int m = 0; m < N_METRICS; m++)
+        samples[m] = (struct metrics_sample){metric_name((enum metric)m), trials[m]};
+    metrics_write_family(&family, samples, N_METRICS, ret);
+}
+
 void h_metrics(struct request *rq)
 {
     struct server *s = rq->server;
@@ -55,6 +72,7 @@ void h_metrics(struct request *rq)
     metric_set(s->metrics, METRICS_SNAPSHOT, repo_snapshot_version(s->repo));
     buf_init(&b, METRICS_BYTES_MAX);
     metrics_write(s->metrics, &b);
+    write_evidence(s, &b);
     write_expiry(s, &b);
     reply_buf(rq, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
 }

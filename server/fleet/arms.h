@@ -10,6 +10,7 @@
 #define FIREBREAK_SERVER_ARMS_H
 
 #include "fleet/counters.h"
+#include "fleet/watch.h"
 #include "permit.h"
 
 #define ARM_AWAKE_TICKS 2 /* ready "now": said so in this tick or the one before */
@@ -25,6 +26,11 @@
     X(PREFLIGHT_FAILED, "preflight_failed")                                                        \
     X(ROLLED_BACK, "rolled_back")                                                                  \
     X(RECALLED, "recalled")
+
+/* First events, one bit a metric (1 << METRIC_x), and what keeps a device out of some metrics. */
+#define MARK_FLAKY 0x40 /* a crash in the 7 days before it staged: not in CR */
+#define MARK_BARE  0x80 /* ran nothing on the channel then: reports no crash, not in CR and RB */
+#define MARKS_KEPT (MARK_FLAKY | MARK_BARE) /* whatever becomes of first events */
 
 enum arm_state {
 #define X(name, text) ARM_##name,
@@ -43,7 +49,13 @@ struct arm {
     int64_t granted_ms, healthy_ms;              /* of the rollout's clock; -1 */
     int64_t granted_wall_ms;
     struct standing standing;
+    struct place silent, long_silent, reboot; /* where it stands in SA, SL and RB */
+    struct place alive;                       /* heard lately: at risk in CR */
+    int32_t marks_from;                       /* the round that its marks are of */
+    int32_t crash_tick, reboot_tick; /* of its first crash, its last announced reboot; -1 */
     uint8_t state, stratum;
+    uint8_t watched; /* stratum in SA, SL, RB and CR, as of its last check-in; N_STRATA none */
+    uint8_t marks;
     int8_t cohort; /* -1: no row left for it */
     int acks;
     char nonce[NONCE_LEN + 1]; /* of the last permit */

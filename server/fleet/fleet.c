@@ -106,7 +106,7 @@ static struct device *device_new(const uint8_t master[SHA256_LEN], const struct 
     d->enrolled_ms = row->enrolled_ms;
     d->no_evidence = row->no_evidence;
     d->seen_boot_ms = d->seen_wall_ms = -1;
-    d->consumer_crash_ms = -1;
+    d->consumer_crash_ms = d->crash_ms = -1;
     return d;
 }
 
@@ -194,7 +194,8 @@ struct device_channel *device_channel(struct device *d, const char *channel)
         return NULL;
     d->channels = p;
     p = &p[d->n_channels++];
-    *p = (struct device_channel){.ready_tick = -1, .last_tick = -1};
+    *p = (struct device_channel){
+        .ready_tick = -1, .last_tick = -1, .crash_tick = -1, .reboot_tick = -1};
     copy(p->channel, sizeof p->channel, channel);
     return p;
 }

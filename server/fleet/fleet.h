@@ -27,6 +27,8 @@ struct device_channel {
     char hold[64];
     int64_t ready_tick, last_tick; /* of the channel's rollout; -1 */
     bool canary;                   /* by its owner's configuration */
+    uint8_t marks;                 /* of its arm, as of the last check-in; see arms.h */
+    int32_t marks_from, crash_tick, reboot_tick;
 };
 
 struct device {
@@ -54,6 +56,7 @@ struct device {
     int64_t seen_wall_ms;      /* of its last check-in; -1 none */
     int64_t awake_s;           /* as it last said */
     int64_t consumer_crash_ms; /* wall clock of the last one reported; -1 */
+    int64_t crash_ms;          /* the same of any crash, unclean boots included */
     bool away;                 /* said goodbye (shutdown or suspend) and was not heard since */
     uint64_t events[FLEET_EVENT_MEMORY]; /* first halves of ids, 0 free */
     int next_event;

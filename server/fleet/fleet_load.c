@@ -54,6 +54,10 @@ static int on_device_channel(void *ctx, const struct row_device_channel *row, st
     dc->ready_tick = row->ready_tick;
     dc->last_tick = row->last_tick;
     dc->canary = row->canary;
+    dc->marks = (uint8_t)row->marks;
+    dc->marks_from = (int32_t)row->marks_from;
+    dc->crash_tick = (int32_t)row->crash_tick;
+    dc->reboot_tick = (int32_t)row->reboot_tick;
     return 0;
 }
 
@@ -72,6 +76,8 @@ static int on_event(void *ctx, const struct row_event *row, struct err *err)
     if (kind == EVENT_CRASH && !row->blamed && strcmp(row->cause, "consumer") == 0 &&
         row->at_ms > d->consumer_crash_ms)
         d->consumer_crash_ms = row->at_ms;
+    if (kind == EVENT_CRASH && !row->blamed && row->at_ms > d->crash_ms)
+        d->crash_ms = row->at_ms;
     /* Check-ins come first: this one was said in the last. */
     if (kind == EVENT_GOODBYE && row->at_ms >= d->seen_wall_ms)
         d->away = goodbye_is_away(row->cause);

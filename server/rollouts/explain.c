@@ -39,6 +39,18 @@ static void say_arms(json_t *lines, const json_t *status)
         number(status, "counts", "controls"));
 }
 
+/* What both arms have shown so far, fleet-wide, whatever the verdict. */
+static void say_evidence(json_t *lines, const struct flight *f)
+{
+    const struct rollout *r = &f->gate;
+    char line[GATE_REASON_MAX];
+
+    for (int m = 0; m < N_METRICS; m++)
+        if (gate_say_metric(&r->gate, &r->policy, &r->topology, 0, (enum metric)m, line,
+                            sizeof line))
+            say(lines, "%s.", line);
+}
+
 static void say_scope(json_t *lines, const struct flight *f)
 {
     const struct topology *t = &f->gate.topology;
@@ -111,6 +123,7 @@ int rollouts_explain(struct server *s, const char *channel, json_t **ret, struct
             say(lines, "%s: %s", verdict_name(ch->flight->last.reasons[i].verdict),
                 ch->flight->last.reasons[i].text);
     say_arms(lines, status);
+    say_evidence(lines, ch->flight);
     say_scope(lines, ch->flight);
     say_state(lines, ch);
     json_object_set_new(status, "text", lines);

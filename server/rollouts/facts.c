@@ -1,5 +1,5 @@
 /*
- * facts: the end of a tick in numbers, for the gate. First check-ins come from the counters; what
+ * facts: the end of a tick in numbers, for the gate. Batches come from counters and watches; what
  * depends on "now" (ready, late, overdue) is read from the arms in one pass: some 150 bytes a
  * device, once a tick, with no second copy of the truth to drift away from it.
  */
@@ -73,6 +73,8 @@ static void add_arm(struct pass *p, struct arm *m, const struct device *d)
 static void sum_controls(struct rollout_facts *f)
 {
     for (int i = 0; i < f->n_batches; i++) {
+        if (f->batches[i].metric != METRIC_SF)
+            continue;
         f->silent_controls += f->batches[i].f_c;
         f->tick_controls += f->batches[i].n_c;
     }
@@ -109,6 +111,8 @@ void facts_collect(const struct server *s, struct flight *f, struct facts *ret)
     ret->f.batches = ret->batches;
     ret->f.n_batches =
         counters_resolve(&f->counters, f->tick - COUNTERS_LAG, ret->batches, FACTS_MAX_BATCHES);
+    ret->f.n_batches += flight_watch_resolve(f, f->elapsed_ms, ret->batches + ret->f.n_batches,
+                                             FACTS_MAX_BATCHES - ret->f.n_batches);
     sum_controls(&ret->f);
     if (f->tick >= COUNTERS_LAG)
         ret->f.silent_groups = f->counters.silent_groups[(f->tick - COUNTERS_LAG) % COUNTERS_TICKS];

@@ -2,10 +2,10 @@
  * flight: one rollout in flight, and the channel it flies on. Inside the server only: what
  * rollouts_*.c, facts.c, plan_make.c and the check-in's handler share. Site lock throughout.
  *
- *   a check-in   flight_arm -> flight_hear -> flight_ask -> flight_grant | flight_count
- *   a tick       facts_collect -> rollout_tick -> flight_turn, plan_make
- *   a restart    rows -> rollout_init, every stored tick's facts through rollout_tick,
- *                exposures and device_channel rows into arms -> flight_resume
+ *   a check-in   flight_arm -> flight_hear -> flight_ask -> flight_grant | flight_count ->
+ * flight_watch a tick       facts_collect -> rollout_tick -> flight_turn, plan_make a restart rows
+ * -> rollout_init, every stored tick's facts through rollout_tick, exposures and device_channel
+ * rows into arms -> flight_resume
  *
  * Ticks advance only while the server runs, on its boot clock.
  */
@@ -14,6 +14,7 @@
 
 #include "rollouts/admission.h"
 #include "fleet/arms.h"
+#include "fleet/watch.h"
 #include "rollouts/checkin_decide.h"
 #include "fleet/fleet.h"
 #include "pace.h"
@@ -50,7 +51,11 @@ struct flight {
     struct arms arms;
     struct counters counters;
     struct admission admission;
-    int64_t control_crashes[GATE_MAX_COHORTS]; /* this tick */
+    int64_t control_crashes[GATE_MAX_COHORTS];            /* this tick */
+    struct watch silence, long_silence, reboots;          /* SA, SL, RB */
+    struct watch alive;                                   /* heard lately: at risk in CR */
+    int32_t crashes[GATE_MAX_COHORTS][N_STRATA][N_SIDES]; /* CR, this tick */
+    int64_t marks_from; /* the tick that this round of first events began in */
 
     struct flight_note history[FLIGHT_HISTORY];
     int n_history; /* ever */
@@ -135,6 +140,24 @@ struct row_exposure flight_exposure(const struct flight *f, const struct arm *m,
 /* Out of the statistics, whatever comes. */
 void flight_drop_evidence(struct flight *f, struct arm *m);
 
+/* --- silence, reboots, crashes (flight_watch.c) ----------------------------------------------- */
+
+/* Last of a check-in, once it is decided: where the device stands from now on. */
+void flight_watch(struct flight *f, struct arm *m, const struct hearing *h);
+/* Part of flight_hear: the events, before anything else comes of them. */
+void flight_watch_hear(struct flight *f, struct arm *m, const struct hearing *h);
+/* It is ready for the first time: what it cannot be a witness of. */
+void flight_watch_staged(struct arm *m, const struct device *d, const struct hearing *h);
+/* A sign of life that carried nothing: asked again, or refused after it proved who it is. */
+void flight_alive(struct flight *f, struct arm *m);
+void flight_watch_drop(struct flight *f, struct arm *m);
+/* Before the first tick; the gate's policy is set. */
+void flight_watch_open(struct flight *f);
+/* The tick is over: batches (ret NULL: none are wanted, as in replay), then the next one begins. */
+int flight_watch_resolve(struct flight *f, int64_t now_ms, struct batch *ret, int max);
+void flight_watch_turn(struct flight *f, int64_t now_ms, bool staged_more);
+void flight_watch_resume(struct flight *f);
+
 /* --- a tick (flight_tick.c) ------------------------------------------------------------------- */
 
 /* Cohorts of the fleet as it is now; *ret_canary: devices of the canary group. */
@@ -151,7 +174,7 @@ void flight_resume(struct flight *f, int64_t boot_ms);
 
 /* --- facts (facts.c, facts_json.c) ------------------------------------------------------------ */
 
-#define FACTS_MAX_BATCHES (GATE_MAX_COHORTS * N_STRATA)
+#define FACTS_MAX_BATCHES (N_METRICS * GATE_MAX_COHORTS * N_STRATA)
 
 struct facts {
     struct rollout_facts f;

@@ -30,6 +30,13 @@ static void arm_fill(struct flight *f, struct arm *m, const struct device *d, in
                       .granted_ms = -1,
                       .healthy_ms = -1,
                       .standing.tick = -1,
+                      .silent.slot = -1,
+                      .long_silent.slot = -1,
+                      .reboot.slot = -1,
+                      .alive.slot = -1,
+                      .watched = N_STRATA,
+                      .crash_tick = -1,
+                      .reboot_tick = -1,
                       .stratum = N_STRATA,
                       .canary = device_in_canary_group(d, f->channel),
                       .evidence = !d->no_evidence && d->enrolled_ms <= f->started_ms &&
@@ -49,6 +56,7 @@ struct arm *flight_arm(struct flight *f, const struct device *d, int64_t wall_ms
 void flight_drop_evidence(struct flight *f, struct arm *m)
 {
     counters_excuse(&f->counters, &m->standing, f->tick);
+    flight_watch_drop(f, m);
     m->evidence = false;
     m->direct = false;
 }
@@ -200,6 +208,7 @@ static void hear_ready(struct flight *f, struct arm *m, const struct device *d,
     if (m->first_ready < 0) {
         m->first_ready = f->tick;
         m->steady = was_steady(d, h->wall_ms);
+        flight_watch_staged(m, d, h);
     }
     if (m->ready_tick != f->tick) {
         m->prev_ready = m->ready_tick;
@@ -232,6 +241,7 @@ bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const 
     m->away = h->leaving && is_away(h);
     if (m->away)
         counters_excuse(&f->counters, &m->standing, f->tick);
+    flight_watch_hear(f, m, h);
     hear_ready(f, m, d, h);
     for (size_t i = 0; i < h->checkin->n_events; i++)
         if (h->fresh[i])

@@ -174,6 +174,7 @@ int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot
 {
     int r = admission_move(&f->admission, &f->arms, f->tick, d, flight_in_canary_ring(f),
                            f->gate.halted);
+    bool staged_more = d->stage_ppm > f->last.stage_ppm;
 
     if (r < 0)
         return r;
@@ -182,6 +183,7 @@ int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot
     f->tick_ms = d->tick_ms;
     f->tick_begun_boot_ms = boot_ms;
     f->person_promotes = false;
+    flight_watch_turn(f, f->elapsed_ms, staged_more);
     memset(f->control_crashes, 0, sizeof f->control_crashes);
     counters_turn(&f->counters, f->tick);
     return 0;
@@ -220,6 +222,7 @@ void flight_resume(struct flight *f, int64_t boot_ms)
 {
     memset(&f->counters, 0, sizeof f->counters);
     f->tick_begun_boot_ms = boot_ms;
+    flight_watch_resume(f);
     for (int64_t i = 0; i < f->arms.n; i++) {
         struct arm *m = &f->arms.rows[i];
         enum arm_side side;

@@ -73,6 +73,17 @@ bool rollouts_is_running(const struct server *s, const char *channel)
            (ch->flight->state == ROLLOUT_RUNNING || ch->flight->state == ROLLOUT_PAUSED);
 }
 
+void rollouts_trials(struct server *s, int64_t ret[N_METRICS])
+{
+    memset(ret, 0, N_METRICS * sizeof *ret);
+    for (int i = 0; i < s->rollouts->n_channels; i++) {
+        const struct flight *f = s->rollouts->channels[i].flight;
+
+        for (int m = 0; flight_is_open(f) && m < N_METRICS; m++)
+            ret[m] += f->gate.gate.sums[m][0].n_t + f->gate.gate.sums[m][0].n_c;
+    }
+}
+
 void rollouts_free(struct rollouts *r)
 {
     if (!r)

@@ -12,6 +12,7 @@
 
 #include "auth.h"
 #include "base/err.h"
+#include "policy.h"
 #include "server.h"
 
 /* Loads rollouts and replays their ticks. After fleet_open and repo_open. */
@@ -65,6 +66,8 @@ int rollouts_promote(struct server *s, const struct act *a, bool *ret_waiting, s
 int rollouts_status(struct server *s, const char *channel, json_t **ret, struct err *err);
 /* The same in plain words, with its history. */
 int rollouts_explain(struct server *s, const char *channel, json_t **ret, struct err *err);
+/* Trials, of both arms, that the gates of rollouts in flight have been given, by enum metric. */
+void rollouts_trials(struct server *s, int64_t ret[N_METRICS]);
 /* For the page: {"channels":[...], "devices":{...}}. */
 json_t *rollouts_overview(struct server *s);
 

@@ -175,6 +175,7 @@ static int flight_new(struct server *s, const struct act *a, const struct manife
         rollout_first(&f->gate, &f->last);
         f->tick_ms = f->last.tick_ms;
         f->admission.canary_ring = flight_in_canary_ring(f);
+        flight_watch_open(f);
         r = flight_arms(s, f, err);
     }
     if (r < 0) {

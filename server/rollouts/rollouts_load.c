@@ -175,6 +175,7 @@ static int flight_begin(struct flight *f, struct err *err)
     rollout_first(&f->gate, &f->last);
     f->tick_ms = f->last.tick_ms;
     f->admission.canary_ring = flight_in_canary_ring(f);
+    flight_watch_open(f);
     return 0;
 }
 
@@ -273,6 +274,7 @@ static int replay(struct flight *f, const struct row_tick *row, struct facts *x,
 {
     json_auto_t *facts = NULL, *decision = NULL;
     struct rollout_decision d;
+    int64_t staged_ppm;
     int r = parse(row->facts, &facts, err);
 
     if (r == 0)
@@ -281,6 +283,7 @@ static int replay(struct flight *f, const struct row_tick *row, struct facts *x,
         r = facts_from_json(facts, &f->gate, x, err);
     if (r < 0)
         return r;
+    staged_ppm = f->last.stage_ppm;
     if (rollout_tick(&f->gate, &x->f, &d) == 0) {
         f->last = d;
         flight_note(f, row->at_ms, &d);
@@ -291,6 +294,9 @@ static int replay(struct flight *f, const struct row_tick *row, struct facts *x,
     f->tick = row->tick + 1;
     f->tick_ms = f->last.tick_ms;
     f->elapsed_ms = x->f.now_ms;
+    /* The watches' slots are numbered as they were; who stands in them comes from the rows. */
+    flight_watch_resolve(f, f->elapsed_ms, NULL, 0);
+    flight_watch_turn(f, f->elapsed_ms, f->last.stage_ppm > staged_ppm);
     r = note_end(f, row->tick, x->f.now_ms, err);
     return r < 0 ? r : decision_thresholds(decision, &f->admission, err);
 }
@@ -394,10 +400,14 @@ static void arm_from_channel(struct flight *f, struct arm *m, const struct devic
     m->held = dc->hold[0];
     if (m->acks > 0)
         m->ack_tick = dc->last_tick;
+    m->marks = dc->marks;
+    m->marks_from = dc->marks_from;
+    m->crash_tick = dc->crash_tick;
+    m->reboot_tick = dc->reboot_tick;
+    m->first_ready = dc->ready_tick;
     if (strcmp(dc->ready, f->digest) != 0)
         return;
     m->ready = true;
-    m->first_ready = dc->ready_tick;
     m->ready_tick = m->prev_ready = dc->last_tick;
 }
 

@@ -43,6 +43,9 @@ struct row_device_channel {
     int64_t ready_tick; /* of the rollout `ready`; -1 */
     int64_t last_tick;
     bool canary; /* by its owner's configuration */
+    /* First events in that rollout (arms.h): bits, the tick that this round of them began in, the
+     * tick of the crash among them and of the last announced reboot (-1 none). */
+    int64_t marks, marks_from, crash_tick, reboot_tick;
 };
 
 /* One exposure per (device, digest); written before the permit leaves. Later states replace it. */
