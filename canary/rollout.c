@@ -298,6 +298,14 @@ static bool all_acknowledged(const struct rollout *r, const struct cohort_facts 
 
 enum step { STEP_NONE, STEP_PROMOTE, STEP_ASK };
 
+/* Who is under way may still come: a person is asked once nobody is left who could. */
+static enum step acknowledged_step(const struct standing *s)
+{
+    if (s->acknowledged)
+        return STEP_PROMOTE;
+    return pacing_in_flight(s->sum) == 0 ? STEP_ASK : STEP_NONE;
+}
+
 /* A full ring: may the next one open? */
 static enum step baked_step(const struct rollout *r, const struct standing *s)
 {
@@ -312,16 +320,13 @@ static enum step baked_step(const struct rollout *r, const struct standing *s)
     switch (s->proof) {
     case PROOF_NONE_ASKED:
     case PROOF_SHOWN:
-        if (s->acknowledged)
-            return STEP_PROMOTE;
-        return pacing_in_flight(s->sum) == 0 ? STEP_ASK
-                                             : STEP_NONE; /* nobody is left who could come */
+        return acknowledged_step(s);
     case PROOF_MISSING:
         return STEP_NONE;
     case PROOF_IMPOSSIBLE:
         return approve ? STEP_ASK : STEP_NONE;
     case PROOF_OUT_OF_TIME:
-        return approve || !s->acknowledged ? STEP_ASK : STEP_PROMOTE;
+        return approve ? STEP_ASK : acknowledged_step(s);
     }
     return STEP_NONE;
 }

@@ -88,6 +88,30 @@ static void test_warning_holds_a_baked_ring_and_then_asks(void **state)
     assert_int_equal(d.admit_fleet, 0);
 }
 
+/* Four bakes without proof: who is under way is waited for before a person is asked. */
+static void test_out_of_time_waits_for_those_under_way(void **state)
+{
+    struct rollout r;
+    struct rollout_facts f;
+    struct rollout_decision d;
+    int64_t all;
+
+    (void)state;
+    big_ring(&r, &f);
+    all = f.cohorts[0].admitted;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    f.now_ms = 4 * r.policy.rings[2].bake_ms;
+    f.tick++;
+    f.cohorts[0].healthy = all - all / 10; /* late joiners, just admitted */
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_false(d.opened || r.asks);
+    f.tick++;
+    f.cohorts[0].healthy = all;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_true(d.opened);
+    assert_int_equal(r.unproven, 1);
+}
+
 /* In the last ring, too, a person can answer; after that a warning only shows. */
 static void test_person_completes_against_a_warning(void **state)
 {
@@ -316,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_any_facts_keep_the_invariants),
         cmocka_unit_test(test_margins_promote_when_shown),
         cmocka_unit_test(test_warning_holds_a_baked_ring_and_then_asks),
+        cmocka_unit_test(test_out_of_time_waits_for_those_under_way),
         cmocka_unit_test(test_person_completes_against_a_warning),
         cmocka_unit_test(test_pause_admits_nobody),
         cmocka_unit_test(test_halts_keep_to_their_scope),
