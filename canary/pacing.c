@@ -25,7 +25,9 @@ static int64_t max64(int64_t a, int64_t b)
 
 int64_t pacing_first(const struct policy *p, int64_t fleet)
 {
-    return max64(min64((fleet + 50) / 100, p->n0), 1);
+    int64_t most = fleet < p->small_fleet ? min64(p->n0, UNACKED_ALWAYS + 1) : p->n0;
+
+    return max64(min64((fleet + 50) / 100, most), 1);
 }
 
 void pacing_spread(int64_t n0, const struct topology *t, int64_t ret[GATE_MAX_COHORTS])

@@ -11,7 +11,8 @@
 
 #include "rollout.h"
 
-/* n0 of a fleet: 1 % of it, at least 1, at most the policy's. */
+/* n0 of a fleet: 1 % of it, at least 1, at most the policy's; of a small fleet at most 3, as so
+ * many that stay away stop it. */
 int64_t pacing_first(const struct policy *p, int64_t fleet);
 
 /* n0 over the cohorts, by largest remainder; ties go to the earlier row. */

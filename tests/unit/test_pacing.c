@@ -42,6 +42,22 @@ static void test_n0_by_largest_remainder(void **state)
     assert_int_equal(sum, 4);
 }
 
+/* A small fleet stops at three that stay away: a fourth in the first step would be lost for
+ * nothing. */
+static void test_n0_of_small_fleets(void **state)
+{
+    static const int64_t want[][2] = {{1, 1},    {149, 1},  {150, 2},  {250, 3},
+                                      {1000, 3}, {4999, 3}, {5000, 4}, {8500000, 4}};
+    struct policy p;
+
+    (void)state;
+    policy_standard(&p);
+    for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+        assert_int_equal(pacing_first(&p, want[i][0]), want[i][1]);
+    p.n0 = 2;
+    assert_int_equal(pacing_first(&p, 4999), 2);
+}
+
 static void test_unacknowledged_limit_passes_smoothly(void **state)
 {
     struct policy p;
@@ -60,6 +76,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fast_ticks_until_the_count_ring_is_full),
         cmocka_unit_test(test_n0_by_largest_remainder),
+        cmocka_unit_test(test_n0_of_small_fleets),
         cmocka_unit_test(test_unacknowledged_limit_passes_smoothly),
     };
 
