@@ -13,10 +13,11 @@ struct outcome {
     int64_t exposed_at_halt;
     double halt_min; /* the first halt of a cohort that the defect hits (good content: of any) */
     double complete_min;
+    double ask_min; /* first time a person was asked */
     int halted_cohorts;
     int false_halts; /* halted cohorts that the defect does not hit */
     int unproven;    /* rings promoted without proof */
-    bool asked, paused, warned;
+    bool paused, warned;
     int admitted_paused; /* ticks in which somebody was admitted though paused: must be 0 */
     bool passed_cr;      /* every CR margin asked so far was shown and the ring behind it opened */
     double peak_checkins;
