@@ -21,6 +21,18 @@
 /* "1" is the wealth kept as cash. */
 const double eprocess_omega[N_OMEGA] = {1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0, 1e3, 1e4};
 
+const double eprocess_ln_omega[N_OMEGA] = {0.0,
+                                           0.22314355131420976,
+                                           0.4054651081081644,
+                                           0.6931471805599453,
+                                           1.0986122886681098,
+                                           1.6094379124341003,
+                                           2.302585092994046,
+                                           3.4011973816621555,
+                                           4.605170185988092,
+                                           6.907755278982137,
+                                           9.210340371976184};
+
 #define FIXED_SHARE 1e-3 /* of the wealth, spread anew after each batch */
 
 struct arms {
@@ -38,21 +50,38 @@ static struct arms arms_of(int64_t n_t, int64_t n_c, int64_t m)
     return s;
 }
 
+/* The largest case: k trials, a part lam of them certain, the others of chance x. */
+struct mixture {
+    double k, x, lam;
+};
+
+static struct mixture upper_mixture(int64_t n_t, int64_t n_c, int64_t m)
+{
+    struct arms s = arms_of(n_t, n_c, m);
+    struct mixture u = {.k = s.k, .lam = 1.0};
+    double rest = s.n - s.m;
+
+    if (m <= 0 || n_t <= 0)
+        return (struct mixture){0};
+    if (n_c == 0 || rest <= 0.0)
+        return u; /* F is known beforehand */
+    u.x = s.a * (rest > s.n_c ? rest : s.n_c) / (s.n - 1.0);
+    u.lam = 1.0 - (1.0 - s.a) / (1.0 - u.x);
+    if (u.lam < 0.0)
+        u.lam = 0.0;
+    return u;
+}
+
+static double mixture_ln(const struct mixture *u, double omega, double ln_omega)
+{
+    return u->k * ((1.0 - u->lam) * log1p(u->x * (omega - 1.0)) + u->lam * ln_omega);
+}
+
 double lng_upper(int64_t n_t, int64_t n_c, int64_t m, double omega)
 {
-    if (m <= 0 || n_t <= 0)
-        return 0.0;
+    struct mixture u = upper_mixture(n_t, n_c, m);
 
-    struct arms s = arms_of(n_t, n_c, m);
-    double rest = s.n - s.m, x, lam;
-
-    if (n_c == 0 || rest <= 0.0) /* F is known beforehand */
-        return s.k * log(omega);
-    x = s.a * (rest > s.n_c ? rest : s.n_c) / (s.n - 1.0);
-    lam = 1.0 - (1.0 - s.a) / (1.0 - x);
-    if (lam < 0.0)
-        lam = 0.0;
-    return s.k * ((1.0 - lam) * log1p(x * (omega - 1.0)) + lam * log(omega));
+    return mixture_ln(&u, omega, log(omega));
 }
 
 double lng_lower(int64_t n_t, int64_t n_c, int64_t m, double omega)
@@ -74,12 +103,17 @@ double lng_lower(int64_t n_t, int64_t n_c, int64_t m, double omega)
 
 void batch_log_e(int64_t n_t, int64_t f_t, int64_t n_c, int64_t f_c, double ret[N_OMEGA])
 {
+    struct mixture u;
+
     memset(ret, 0, N_OMEGA * sizeof(ret[0]));
     if (n_t <= 0 || n_c <= 0)
         return;
+    if (f_t + f_c == 0)
+        return; /* nothing failed, nothing was expected to */
+    u = upper_mixture(n_t, n_c, f_t + f_c);
     for (int j = 0; j < N_OMEGA; j++)
-        ret[j] = (double)f_t * log(eprocess_omega[j]) -
-                 lng_upper(n_t, n_c, f_t + f_c, eprocess_omega[j]);
+        ret[j] = (double)f_t * eprocess_ln_omega[j] -
+                 mixture_ln(&u, eprocess_omega[j], eprocess_ln_omega[j]);
 }
 
 double batch_log_ni(int64_t n_t, int64_t f_t, int64_t n_c, int64_t f_c, double rho)
@@ -113,10 +147,7 @@ double eprocess_add(struct eprocess *e, const double log_e[N_OMEGA])
     for (int j = 0; j < N_OMEGA; j++)
         e->w[j] += log_e[j];
     total = log_sum_exp(e->w, N_OMEGA);
-    for (int j = 0; j < N_OMEGA; j++) {
-        double two[2] = {log1p(-FIXED_SHARE) + e->w[j], log(FIXED_SHARE / N_OMEGA) + total};
-
-        e->w[j] = log_sum_exp(two, 2);
-    }
+    for (int j = 0; j < N_OMEGA; j++)
+        e->w[j] = total + log((1.0 - FIXED_SHARE) * exp(e->w[j] - total) + FIXED_SHARE / N_OMEGA);
     return total;
 }

@@ -14,6 +14,7 @@
 
 #define N_OMEGA 11
 extern const double eprocess_omega[N_OMEGA]; /* 1, 1.25, ... 1e4 */
+extern const double eprocess_ln_omega[N_OMEGA];
 
 /* ln of the upper (halt) or lower (promotion) bound of E[omega^F], omega >= 1, with n_t treated,
  * n_c controls and 0 <= m <= n_t + n_c failures among them. Exact where m = 0, m = n, or n_c = 0.

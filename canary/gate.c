@@ -87,11 +87,23 @@ static int64_t node_tolerance(const struct policy *p, const struct topology *t, 
     return tolerance_hostile(hostile_devices(p, t), (double)admitted / (double)size);
 }
 
+/* Of every node, once a tick. */
+static void tolerate_nodes(const struct policy *p, const struct topology *t,
+                           const struct gate_facts *f, int64_t ret[GATE_MAX_NODES])
+{
+    for (int node = 0; node < topology_nodes(t); node++)
+        ret[node] = node_tolerance(p, t, node, node_total(t, node, f->admitted));
+}
+
+static int64_t direct_quantile(const struct policy *p, int64_t admitted, double control_crash)
+{
+    return tolerance_poisson(p->tau_rb * (double)admitted + control_crash, DIRECT_EPS);
+}
+
 int64_t gate_direct_limit(const struct policy *p, const struct topology *t, int node,
                           int64_t admitted, double control_crash)
 {
-    return node_tolerance(p, t, node, admitted) +
-           tolerance_poisson(p->tau_rb * (double)admitted + control_crash, DIRECT_EPS);
+    return node_tolerance(p, t, node, admitted) + direct_quantile(p, admitted, control_crash);
 }
 
 static bool batch_is_sane(const struct batch *b, const struct topology *t)
@@ -135,11 +147,10 @@ static void node_tick_add(struct node_tick *n, const struct batch *b, const doub
 
 /* The first failures of a node are forgiven, ln omega each: as many as hostile devices could
  * contribute, and for SF what the benign rate explains. */
-static void forgive(struct gate *g, const struct policy *p, const struct topology *t,
-                    const struct gate_facts *f, enum metric m, int node, struct node_tick *n)
+static void forgive(struct gate *g, const struct policy *p, int64_t hostile, enum metric m,
+                    int node, struct node_tick *n)
 {
-    int64_t allowed = node_tolerance(p, t, node, node_total(t, node, f->admitted));
-    int64_t now;
+    int64_t allowed = hostile, now;
 
     if (m == METRIC_SF) {
         g->fresh_sf[node] += n->sums.n_t;
@@ -152,7 +163,7 @@ static void forgive(struct gate *g, const struct policy *p, const struct topolog
         return;
     g->forgiven[m][node] += now;
     for (int j = 0; j < N_OMEGA; j++)
-        n->log_e[j] -= (double)now * log(eprocess_omega[j]);
+        n->log_e[j] -= (double)now * eprocess_ln_omega[j];
 }
 
 static void take_node(struct gate *g, enum metric m, int node, const struct node_tick *n)
@@ -191,7 +202,8 @@ static void take_margins(struct gate *g, const struct policy *p, const struct ga
 
 /* One metric's batches into its nodes. A batch without controls says nothing. */
 static void take_metric(struct gate *g, const struct policy *p, const struct topology *t,
-                        const struct gate_facts *f, enum metric m)
+                        const struct gate_facts *f, const int64_t hostile[GATE_MAX_NODES],
+                        enum metric m)
 {
     struct node_tick nodes[GATE_MAX_NODES];
 
@@ -215,7 +227,7 @@ static void take_metric(struct gate *g, const struct policy *p, const struct top
     for (int node = 0; node < topology_nodes(t); node++) {
         if (!nodes[node].any)
             continue;
-        forgive(g, p, t, f, m, node, &nodes[node]);
+        forgive(g, p, hostile[node], m, node, &nodes[node]);
         take_node(g, m, node, &nodes[node]);
     }
 }
@@ -310,8 +322,7 @@ static void judge_test(const struct gate *g, const struct policy *p, const struc
                        bool *ret_warn)
 {
     const struct gate_sums *s = &g->sums[m][node];
-    double halt = gate_threshold(p, t, node, m, p->alpha);
-    double warn = gate_threshold(p, t, node, m, p->alpha_warn);
+    double halt, warn;
     struct gate_reason r = {.node = node,
                             .metric = (int)m,
                             .log_e = g->log_e[m][node],
@@ -320,8 +331,12 @@ static void judge_test(const struct gate *g, const struct policy *p, const struc
                             .n_c = s->n_c,
                             .f_c = s->f_c};
 
+    if (!(r.log_e > 0.0))
+        return; /* no threshold lies there */
+    warn = gate_threshold(p, t, node, m, p->alpha_warn);
     if (!(r.log_e >= warn))
         return;
+    halt = gate_threshold(p, t, node, m, p->alpha);
     r.verdict = r.log_e >= halt ? VERDICT_HALT : VERDICT_WARN;
     r.threshold = r.verdict == VERDICT_HALT ? halt : warn;
     *(r.verdict == VERDICT_HALT ? ret_halt : ret_warn) = true;
@@ -330,8 +345,8 @@ static void judge_test(const struct gate *g, const struct policy *p, const struc
 }
 
 static void judge_direct(const struct gate *g, const struct policy *p, const struct topology *t,
-                         const struct gate_facts *f, int node, struct reasons *reasons,
-                         bool *ret_halt)
+                         const struct gate_facts *f, int64_t hostile, int node,
+                         struct reasons *reasons, bool *ret_halt)
 {
     struct gate_reason r = {.verdict = VERDICT_HALT, .node = node, .metric = -1};
     struct text s = text_in(r.text, sizeof(r.text));
@@ -341,7 +356,7 @@ static void judge_direct(const struct gate *g, const struct policy *p, const str
     if (r.f_t == 0)
         return;
     r.n_t = node_total(t, node, f->admitted);
-    limit = gate_direct_limit(p, t, node, r.n_t, g->control_crash[node]);
+    limit = hostile + direct_quantile(p, r.n_t, g->control_crash[node]);
     if (r.f_t <= limit)
         return;
     r.threshold = (double)limit;
@@ -382,13 +397,15 @@ int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
               bool ret_halt[GATE_MAX_NODES], bool ret_warn[GATE_MAX_NODES], bool *ret_pause)
 {
     struct reasons reasons = {.list = ret, .max = max};
+    int64_t hostile[GATE_MAX_NODES];
 
     if (!facts_are_sane(f, t))
         return -1;
+    tolerate_nodes(p, t, f, hostile);
     memset(ret_halt, 0, GATE_MAX_NODES * sizeof(ret_halt[0]));
     memset(ret_warn, 0, GATE_MAX_NODES * sizeof(ret_warn[0]));
     for (int m = 0; m < N_METRICS; m++)
-        take_metric(g, p, t, f, (enum metric)m);
+        take_metric(g, p, t, f, hostile, (enum metric)m);
     take_controls(g, t, f);
     if (controls_are_silent(f))
         g->pause_ticks = PAUSE_CLEAN_TICKS;
@@ -398,7 +415,7 @@ int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
     for (int node = 0; node < topology_nodes(t); node++) {
         for (int m = 0; m < N_METRICS; m++)
             judge_test(g, p, t, (enum metric)m, node, &reasons, &ret_halt[node], &ret_warn[node]);
-        judge_direct(g, p, t, f, node, &reasons, &ret_halt[node]);
+        judge_direct(g, p, t, f, hostile[node], node, &reasons, &ret_halt[node]);
     }
     *ret_pause = g->pause_ticks > 0;
     if (*ret_pause)

@@ -4,6 +4,7 @@
 
 #define HOSTILE_EPS 1e-4
 #define NEGLIGIBLE  1e-18
+#define LN_SMALLEST -700.0 /* exp() of less is 0 */
 
 /* lgamma() would write the global signgam. */
 static double ln_factorial(int64_t n)
@@ -21,16 +22,23 @@ static double ln_binomial(int64_t n, double p, int64_t k)
 
 int64_t tolerance_hostile(int64_t n_adv, double share)
 {
-    double cdf = 0.0;
+    double cdf = 0.0, first, term;
 
     if (n_adv <= 0 || share <= 0.0)
         return 0;
     if (share >= 1.0)
         return n_adv;
+    first = (double)n_adv * log1p(-share);
+    term = exp(first);
     for (int64_t h = 0; h < n_adv; h++) {
-        cdf += exp(ln_binomial(n_adv, share, h));
+        cdf += term;
         if (1.0 - cdf <= HOSTILE_EPS)
             return h;
+        /* The first terms of many devices vanish: then each anew. */
+        if (first > LN_SMALLEST)
+            term *= (double)(n_adv - h) / (double)(h + 1) * (share / (1.0 - share));
+        else
+            term = exp(ln_binomial(n_adv, share, h + 1));
     }
     return n_adv;
 }
@@ -47,13 +55,16 @@ int64_t tolerance_poisson(double mean, double eps)
     /* What lies further below the mean weighs less than rounding. */
     int64_t k = mean > 400.0 ? (int64_t)(mean - 12.0 * sqrt(mean)) : 0;
     double cdf = 0.0, end = mean + 40.0 * sqrt(mean) + 100.0; /* nothing is left beyond */
+    double term;
 
     if (!(mean > 0.0))
         return 0;
+    term = exp((double)k * log(mean) - mean - ln_factorial(k));
     for (; (double)k < end; k++) {
-        cdf += exp((double)k * log(mean) - mean - ln_factorial(k));
+        cdf += term;
         if (1.0 - cdf <= eps)
             break;
+        term *= mean / (double)(k + 1);
     }
     return k;
 }
