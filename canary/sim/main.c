@@ -1,6 +1,19 @@
 /* firebreak-sim: rollouts of millions of devices, played against the real gate. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/cli.h"
+#include "base/file.h"
 #include "golden.h"
+#include "policy_file.h"
+#include "table.h"
+
+#define POLICY_FILE_CAP 65536
+#define DEFAULT_SEEDS   300
+#define MAX_SEEDS       1000000
 
 static int golden_verb(struct cli *cli, struct err *err)
 {
@@ -14,9 +27,158 @@ static int golden_verb(struct cli *cli, struct err *err)
     return 0;
 }
 
+struct request {
+    struct policy policy;
+    const char *scenarios_dir;
+    int64_t seeds, seed, threads, fleet, budget;
+    json_t *results; /* a list */
+};
+
+static int read_policy_path(const char *path, struct policy *ret, struct err *err)
+{
+    _cleanup_(buf_release)
+    struct buf text;
+    int r;
+
+    buf_init(&text, POLICY_FILE_CAP);
+    r = file_read(path, &text, err);
+    return r < 0 ? r : policy_parse(text.data, text.len, path, ret, err);
+}
+
+/* A name in the policies' folder, or a file's path. */
+static int read_policy(const struct cli *cli, struct policy *ret, struct err *err)
+{
+    const char *name = cli_get(cli, "policy"), *dir = cli_get(cli, "policies");
+
+    if (!name)
+        name = "standard";
+    if (strpbrk(name, "/."))
+        return read_policy_path(name, ret, err);
+    return policy_read(dir ? dir : FIREBREAK_POLICIES_DIR, name, NULL, ret, err);
+}
+
+static int read_request(const struct cli *cli, struct request *q, struct err *err)
+{
+    const struct {
+        const char *name;
+        int64_t min, max, otherwise, *at;
+    } numbers[] = {
+        {"seeds", 1, MAX_SEEDS, DEFAULT_SEEDS, &q->seeds},
+        {"seed", 0, INT64_MAX, 1, &q->seed},
+        {"threads", 1, 64, sysconf(_SC_NPROCESSORS_ONLN), &q->threads},
+        {"fleet", 1, SCENARIO_FLEET_MAX, 0, &q->fleet},
+        {"budget", 1, 1000000000, 0, &q->budget},
+    };
+    int r = read_policy(cli, &q->policy, err);
+
+    for (size_t i = 0; r == 0 && i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        r = cli_get_int(cli, numbers[i].name, numbers[i].min, numbers[i].max, numbers[i].otherwise,
+                        numbers[i].at, err);
+    if (r == 0 && q->budget > 0)
+        q->policy.budget_s = q->budget;
+    q->scenarios_dir = cli_get(cli, "scenarios");
+    if (!q->scenarios_dir)
+        q->scenarios_dir = FIREBREAK_SCENARIOS_DIR;
+    return r;
+}
+
+static int run_scenario(const struct cli *cli, struct request *q, const char *name, struct err *err)
+{
+    _cleanup_(free_p)
+    struct scenario *s = calloc(1, sizeof(*s));
+    struct table_row row;
+    struct table_job job = {.scenario = s,
+                            .policy = &q->policy,
+                            .policy_name = q->policy.name,
+                            .seeds = (int)q->seeds,
+                            .seed = (uint64_t)q->seed,
+                            .threads = (int)q->threads,
+                            .progress = isatty(STDERR_FILENO) ? stderr : NULL};
+    bool standard_fleet;
+    int r = s ? scenario_read(q->scenarios_dir, name, s, err)
+              : err_set(err, ERR_NOMEM, "out of memory");
+
+    if (r < 0)
+        return r;
+    /* The targets were promised for the fleet of the file. */
+    standard_fleet = q->fleet == 0 || q->fleet == s->fleet;
+    if (q->fleet > 0)
+        scenario_resize(s, q->fleet);
+    r = table_run(&job, &row, err);
+    if (r < 0)
+        return r;
+    if (json_array_append_new(q->results, table_json(&row)) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (cli->json)
+        return 0;
+    table_print(stdout, &row, standard_fleet ? &s->targets : NULL);
+    if (standard_fleet)
+        table_print_missed(stdout, &row, &s->targets);
+    fflush(stdout);
+    return 0;
+}
+
+static int run_all(const struct cli *cli, struct request *q, struct err *err)
+{
+    char **names;
+    int n, r = scenario_list(q->scenarios_dir, &names, &n, err);
+
+    if (r < 0)
+        return r;
+    for (int i = 0; i < n; i++) {
+        if (r == 0)
+            r = run_scenario(cli, q, names[i], err);
+        free(names[i]);
+    }
+    free(names);
+    return r;
+}
+
+static int run_verb(struct cli *cli, struct err *err)
+{
+    const char *name = cli_get(cli, "scenario");
+    struct request q = {0};
+    bool all = strcmp(name, "all") == 0;
+    json_t *out;
+    int r = read_request(cli, &q, err);
+
+    if (r < 0)
+        return r;
+    q.results = json_array();
+    if (!q.results)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (!cli->json)
+        table_print_heading(stdout);
+    r = all ? run_all(cli, &q, err) : run_scenario(cli, &q, name, err);
+    if (r == 0) {
+        out = all ? json_pack("{s:O}", "results", q.results)
+                  : json_incref(json_array_get(q.results, 0));
+        cli_result(cli, out);
+        json_decref(out);
+    }
+    json_decref(q.results);
+    return r;
+}
+
+static const struct cli_opt run_opts[] = {
+    {"scenario", "NAME|FILE", "S1 to S12 and others, a file, or 'all'", true, false},
+    {"policy", "NAME|FILE", "the policy (default: standard)", false, false},
+    {"seeds", "N", "rollouts to play (default: 300)", false, false},
+    {"seed", "X", "where chance starts; the same seed gives the same result (default: 1)", false,
+     false},
+    {"fleet", "N", "devices (default: the scenario's)", false, false},
+    {"budget", "N", "check-ins a second for tracking (default: the policy's)", false, false},
+    {"threads", "N", "threads (default: one a processor); the result does not depend on it", false,
+     false},
+    {"scenarios", "DIR", "where NAME.json of a scenario is", false, false},
+    {"policies", "DIR", "where NAME.json of a policy is", false, false},
+    {0},
+};
+
 static const struct cli_verb verbs[] = {
     {"golden", "", "print the gate's arithmetic on fixed counts, to compare with others", NULL,
      golden_verb},
+    {"run", "", "play a scenario with many seeds and print what came of it", run_opts, run_verb},
     {0},
 };
 

@@ -49,17 +49,28 @@ static void take_halts(struct state *st)
     }
 }
 
-/* Left a ring with a CR margin, and the margin was shown. */
+static double tightest_margin(const struct policy *p)
+{
+    double rho = 0.0;
+
+    for (int i = 0; i < p->n_rings; i++)
+        if (p->rings[i].rho_cr > 0.0 && (rho == 0.0 || p->rings[i].rho_cr < rho))
+            rho = p->rings[i].rho_cr;
+    return rho;
+}
+
+/* Left the ring with the tightest CR margin, and the margin was shown. */
 static void take_promotion(struct state *st)
 {
     const struct rollout *r = st->rollout;
+    const struct rollout_ring *left;
 
-    if (!st->decision.opened || st->decision.ring < 1)
+    if (!st->decision.opened || r->ring < 1)
         return;
-    for (int i = r->rings[st->decision.ring - 1].first_policy_ring;
-         i >= 0 && i <= r->rings[st->decision.ring - 1].policy_ring; i++)
-        if (r->policy.rings[i].rho_cr > 0.0)
-            st->out->passed_cr = r->gate.ni_cr[i] >= PROOF_LN;
+    left = &r->rings[r->ring - 1];
+    for (int i = left->first_policy_ring; i >= 0 && i <= left->policy_ring; i++)
+        if (r->policy.rings[i].rho_cr == tightest_margin(&r->policy))
+            st->out->passed_cr |= r->gate.ni_cr[i] >= PROOF_LN;
 }
 
 static void take_tick(struct state *st)

@@ -19,7 +19,7 @@ struct outcome {
     int unproven;    /* rings promoted without proof */
     bool paused, warned;
     int admitted_paused; /* ticks in which somebody was admitted though paused: must be 0 */
-    bool passed_cr;      /* every CR margin asked so far was shown and the ring behind it opened */
+    bool passed_cr; /* the policy's tightest CR margin was shown and the ring behind it opened */
     double peak_checkins;
     int metric, node; /* first halt's evidence; metric -1: direct or none; node -1: none */
 };
