@@ -32,6 +32,7 @@ struct request {
     const char *scenarios_dir;
     int64_t seeds, seed, threads, fleet, budget;
     json_t *results; /* a list */
+    bool headed;
 };
 
 static int read_policy_path(const char *path, struct policy *ret, struct err *err)
@@ -111,6 +112,9 @@ static int run_scenario(const struct cli *cli, struct request *q, const char *na
         return err_set(err, ERR_NOMEM, "out of memory");
     if (cli->json)
         return 0;
+    if (!q->headed)
+        table_print_heading(stdout);
+    q->headed = true;
     table_print(stdout, &row, standard_fleet ? &s->targets : NULL);
     if (standard_fleet)
         table_print_missed(stdout, &row, &s->targets);
@@ -147,8 +151,6 @@ static int run_verb(struct cli *cli, struct err *err)
     q.results = json_array();
     if (!q.results)
         return err_set(err, ERR_NOMEM, "out of memory");
-    if (!cli->json)
-        table_print_heading(stdout);
     r = all ? run_all(cli, &q, err) : run_scenario(cli, &q, name, err);
     if (r == 0) {
         out = all ? json_pack("{s:O}", "results", q.results)

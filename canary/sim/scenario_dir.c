@@ -50,7 +50,8 @@ int scenario_read(const char *dir, const char *name, struct scenario *ret, struc
     r = read_path(path, &s, err);
     if (r == -ERR_NOT_FOUND) {
         err_context(err, r, "no scenario '%s'", name);
-        return err_remedy(err, "see --help for the names, or give a file's path with a '/' in it");
+        return err_remedy(err,
+                          "give 'all', a name of canary/sim/scenarios/README.md, or a file's path");
     }
     if (r == 0 && strcmp(s.name, name) != 0)
         r = err_set(err, ERR_INVALID, "%s: names itself '%s'", path, s.name);
