@@ -85,7 +85,8 @@ how = {
     "expiring": lambda: content["signed"].update(
         expires=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + int(sys.argv[2])))),
     "older": lambda: content["signed"].update(version=1), "fraction version": lambda: content["signed"].update(version=1.5),
-    "low sequence": lambda: manifest.update(sequence=1), "other channel": lambda: manifest.update(channel="other"),
+    "low sequence": lambda: manifest.update(sequence=1) or target["custom"].update(sequence=1),
+    "unlike sequence": lambda: manifest.update(sequence=1), "other channel": lambda: manifest.update(channel="other"),
 }
 how[sys.argv[1]]()
 text = json.dumps(manifest, indent=2)
@@ -161,6 +162,9 @@ post older 422 version-rollback "is not above the published one" "make it again"
 build low 2.0 "low sequence"
 sign low 1 2
 post low 422 version-rollback "sequence 1 is not above" "build the release again"
+build unlike 2.0 "unlike sequence"
+sign unlike 1 2
+post unlike 422 tampered "with sequence 2, its manifest has 1" ""
 build other 2.0 "other channel"
 refused 1 "content-other.json" "" publish_dir other
 build version 2.0 "fraction version"
