@@ -52,6 +52,22 @@ void gate_init(struct gate *g)
             eprocess_init(&g->e[m][node]);
 }
 
+void gate_restart_above(struct gate *g, const struct topology *t, int cohort)
+{
+    int of[3];
+
+    topology_cohort_nodes(t, cohort, of);
+    for (int k = 0; k < 2; k++) { /* its own node stays as it is */
+        for (int m = 0; m < N_METRICS; m++) {
+            eprocess_init(&g->e[m][of[k]]);
+            g->log_e[m][of[k]] = 0.0;
+            g->forgiven[m][of[k]] = 0;
+            g->sums[m][of[k]] = (struct gate_sums){0};
+        }
+        g->fresh_sf[of[k]] = 0;
+    }
+}
+
 double gate_threshold(const struct policy *p, const struct topology *t, int node, enum metric m,
                       double alpha)
 {
@@ -177,6 +193,11 @@ static void take_node(struct gate *g, enum metric m, int node, const struct node
     g->log_e[m][node] = eprocess_add(&g->e[m][node], n->log_e);
 }
 
+static bool is_halted(const struct gate_facts *f, int cohort)
+{
+    return f->halted && f->halted[cohort];
+}
+
 /* Margins of one metric: what the tick proves, and what it had proved with no treated failure. */
 static void take_margins(struct gate *g, const struct policy *p, const struct gate_facts *f,
                          enum metric m, const struct gate_sums *tick)
@@ -192,7 +213,7 @@ static void take_margins(struct gate *g, const struct policy *p, const struct ga
         for (int i = 0; i < f->n_batches && rho > 0.0; i++) {
             const struct batch *b = &f->batches[i];
 
-            if (b->metric != m)
+            if (b->metric != m || is_halted(f, b->cohort))
                 continue;
             ni[r] += batch_log_ni(b->n_t, b->f_t, b->n_c, b->f_c, rho);
             best[r] += batch_log_ni(b->n_t, 0, b->n_c, b->f_c, rho);
@@ -213,7 +234,7 @@ static void take_metric(struct gate *g, const struct policy *p, const struct top
         double log_e[N_OMEGA];
         int of[3];
 
-        if (b->metric != m || b->n_t == 0 || b->n_c == 0)
+        if (b->metric != m || b->n_t == 0 || b->n_c == 0 || is_halted(f, b->cohort))
             continue;
         batch_log_e(b->n_t, b->f_t, b->n_c, b->f_c, log_e);
         topology_cohort_nodes(t, b->cohort, of);

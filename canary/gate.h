@@ -72,6 +72,7 @@ struct gate {
 struct gate_facts {
     const struct batch *batches;
     int n_batches;
+    const bool *halted;      /* per cohort: no longer speaks for the rest; NULL: none */
     const int64_t *admitted; /* per cohort */
     const int64_t *direct;   /* D per cohort: preflight failures and blamed rollbacks */
     const int64_t *soaking;  /* treated still soaking, per cohort */
@@ -83,6 +84,12 @@ struct gate_facts {
 };
 
 void gate_init(struct gate *g);
+
+/* A cohort was halted: the nodes above it begin anew, without it. Their evidence cannot be taken
+ * apart, and what is left of the dead cohort's would halt or warn all others at their next mishap.
+ * Costs no error: that a cohort halts at all has its share of alpha, and each beginning is an
+ * e-process. */
+void gate_restart_above(struct gate *g, const struct topology *t, int cohort);
 
 /* Take in one tick. Writes at most max reasons, worst first, and returns how many; halts and
  * warnings by node in ret_halt, ret_warn (GATE_MAX_NODES flags), pause in *ret_pause. Contradictory

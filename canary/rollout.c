@@ -175,6 +175,7 @@ static int judge(struct rollout *r, const struct rollout_facts *f, struct judgem
     int64_t controls[GATE_MAX_COHORTS] = {0};
     struct gate_facts g = {.batches = f->batches,
                            .n_batches = f->n_batches,
+                           .halted = r->halted,
                            .admitted = admitted,
                            .direct = direct,
                            .soaking = soaking,
@@ -209,6 +210,15 @@ static bool cohort_flagged(const struct topology *t, int c, const bool flags[GAT
     return flags[nodes[0]] || flags[nodes[1]] || flags[nodes[2]];
 }
 
+static void halt_all(struct rollout *r, struct rollout_decision *ret)
+{
+    r->all_halted = ret->halts_all = true;
+    for (int c = 0; c < r->topology.n_cohorts; c++) {
+        ret->newly_halted[c] |= !r->halted[c];
+        r->halted[c] = true;
+    }
+}
+
 static void apply_halts(struct rollout *r, const struct judgement *j, struct rollout_decision *ret)
 {
     const struct topology *t = &r->topology;
@@ -219,13 +229,15 @@ static void apply_halts(struct rollout *r, const struct judgement *j, struct rol
             r->halted[c] = ret->newly_halted[c] = true;
         halted += r->halted[c];
     }
-    if (r->all_halted || (halted < HALTS_ALL && halted < t->n_cohorts && !j->halt[0]))
+    if (r->all_halted)
         return;
-    r->all_halted = ret->halts_all = true;
-    for (int c = 0; c < t->n_cohorts; c++) {
-        ret->newly_halted[c] |= !r->halted[c];
-        r->halted[c] = true;
+    if (halted >= HALTS_ALL || halted == t->n_cohorts || j->halt[0]) {
+        halt_all(r, ret);
+        return;
     }
+    for (int c = 0; c < t->n_cohorts; c++)
+        if (ret->newly_halted[c])
+            gate_restart_above(&r->gate, t, c);
 }
 
 static bool live_warning(const struct rollout *r, const struct judgement *j)

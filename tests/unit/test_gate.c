@@ -252,6 +252,32 @@ static void test_warning_before_halt(void **state)
     assert_int_equal(r.reasons[0].verdict, VERDICT_WARN);
 }
 
+/* The nodes above a halted cohort begin anew, and hear no more of it. */
+static void test_a_halted_cohort_speaks_for_itself_only(void **state)
+{
+    const struct batch bad[2] = {
+        {.metric = METRIC_CR, .cohort = 5, .n_t = 1000, .f_t = 12, .n_c = 50000, .f_c = 30},
+        {.metric = METRIC_CR, .cohort = 4, .n_t = 1000, .f_t = 12, .n_c = 50000, .f_c = 30}};
+    bool halted[GATE_MAX_COHORTS] = {[5] = true};
+    struct run r;
+    double alone;
+
+    (void)state;
+    run_init(&r);
+    big_fleet(&r.topology);
+    run_tick(&r, bad, 1);
+    alone = r.gate.log_e[METRIC_CR][0];
+    assert_true(r.halt[0] || r.warn[0]);
+    gate_restart_above(&r.gate, &r.topology, 5);
+    r.facts.halted = halted;
+    run_tick(&r, bad, 1);
+    assert_true(r.gate.log_e[METRIC_CR][0] == 0.0);
+    assert_false(r.halt[0] || r.warn[0] || r.halt[1] || r.warn[1]);
+    assert_true(r.halt[TOPOLOGY_COHORT_NODE + 5] || r.warn[TOPOLOGY_COHORT_NODE + 5]);
+    run_tick(&r, bad + 1, 1); /* another one is heard as the first was */
+    assert_true(fabs(r.gate.log_e[METRIC_CR][0] - alone) < 1e-9);
+}
+
 /* Without controls nothing is said, whatever failed; nor is tolerance spent on it. */
 static void test_no_controls_say_nothing(void **state)
 {
@@ -368,6 +394,7 @@ int main(void)
         cmocka_unit_test(test_silent_arm_halts_with_its_reason),
         cmocka_unit_test(test_tolerance_forgives_hostile_devices_only),
         cmocka_unit_test(test_warning_before_halt),
+        cmocka_unit_test(test_a_halted_cohort_speaks_for_itself_only),
         cmocka_unit_test(test_no_controls_say_nothing),
         cmocka_unit_test(test_pause_needs_two_groups_and_clean_ticks),
         cmocka_unit_test(test_margins_accumulate_on_calm_ticks),
