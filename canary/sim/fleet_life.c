@@ -186,18 +186,19 @@ static void report(struct fleet *f, struct pool *p, int pool, struct day *d)
     *fleet_arrival(f, f->now_ms, pool) = (struct arrival){0};
 }
 
-/* `n` devices, `failed` of them; as many as are tracked. */
+/* `n` devices, `failed` of them; those that are tracked. Which they are has nothing to do with who
+ * fails: a rounded n with failures of its own made few devices look worse than many. */
 static void tracked(struct fleet *f, double share, int64_t n, int64_t failed, int32_t *ret_n,
                     int32_t *ret_f)
 {
-    int64_t kept = n, bad = failed;
+    int64_t bad = min64(failed, n), kept = n;
 
     if (share < 1.0) {
-        kept = (int64_t)floor((double)n * share + 1e-9);
-        bad = random_binomial(&f->random, failed, share);
+        kept = random_binomial(&f->random, n, share);
+        bad = random_hypergeometric(&f->random, bad, n - bad, kept);
     }
     *ret_n = (int32_t)kept;
-    *ret_f = (int32_t)min64(bad, kept);
+    *ret_f = (int32_t)bad;
 }
 
 /* SF: those just admitted against the controls; late joiners against those first ready when they
