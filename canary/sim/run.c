@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 
 #define AFTER_HALT_TICKS 3 /* for reports that are on their way */
+#define MANY_HIT         3 /* so many halted cohorts halt all */
 #define MS_PER_MIN       60000.0
 #define PROOF_LN         2.995732273553991 /* ln 20 */
 
@@ -28,6 +29,10 @@ static void take_halts(struct state *st)
     struct outcome *o = st->out;
     const struct scenario *s = st->s;
     bool first = o->halted_cohorts == 0;
+    int hit = 0;
+
+    for (int c = 0; c < s->topology.n_cohorts; c++)
+        hit += s->defect.hits[c];
 
     for (int c = 0; c < st->rollout->topology.n_cohorts; c++) {
         if (!st->decision.newly_halted[c])
@@ -35,7 +40,8 @@ static void take_halts(struct state *st)
         fleet_recall(st->fleet, c);
         o->halted_cohorts++;
         /* Where several bad cohorts stop everything, the good ones are no false halt. */
-        o->false_halts += s->good || (!s->defect.hits[c] && !st->rollout->all_halted);
+        o->false_halts +=
+            s->good || (!s->defect.hits[c] && (hit < MANY_HIT || !st->rollout->all_halted));
         if (o->halt_min < 0.0 && (s->good || s->defect.hits[c])) {
             o->halt_min = minutes(st->facts.now_ms);
             o->exposed_at_halt = 0;
