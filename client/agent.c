@@ -11,9 +11,9 @@
 
 #include "base/file.h"
 #include "base/hex.h"
-#include "bootguard.h"
+#include "boot/bootguard.h"
 #include "layout.h"
-#include "spool.h"
+#include "state/spool.h"
 #include "text.h"
 
 #define IDENTITY_MAX 4096

@@ -9,9 +9,9 @@
 #include "base/cleanup.h"
 #include "checkin.h"
 #include "config.h"
-#include "decide.h"
-#include "state.h"
-#include "trouble.h"
+#include "cycle/decide.h"
+#include "state/state.h"
+#include "trust/trouble.h"
 
 struct agent {
     struct config config;

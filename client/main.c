@@ -3,8 +3,8 @@
 #include <time.h>
 
 #include "layout.h"
-#include "supervisor.h"
-#include "verbs.h"
+#include "cycle/supervisor.h"
+#include "verbs/verbs.h"
 
 #define LOCK_WAIT_MS 2000
 #define LOCK_STEP_MS 50

@@ -2,7 +2,7 @@
  * of its subject, one line in verbs.h. */
 #include "program.h"
 
-#include "repo_opts.h"
+#include "repository/repo_opts.h"
 #include "tuf/key.h"
 #include "verbs.h"
 

@@ -3,7 +3,7 @@
 
 #include "api.h"
 #include "base/clock.h"
-#include "expiry.h"
+#include "repository/expiry.h"
 #include "ref.h"
 #include "status.h"
 #include "table.h"

@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/hex.h"
-#include "init.h"
+#include "site/init.h"
 #include "repo/repo.h"
 #include "store/store.h"
 

@@ -8,11 +8,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "apply.h"
+#include "apply/apply.h"
 #include "layout.h"
 #include "scratch.h"
-#include "spool.h"
-#include "tree.h"
+#include "state/spool.h"
+#include "apply/tree.h"
 
 #define DEVICE "00112233445566778899aabbccddeeff"
 #define NONCE  "0123456789abcdef0123456789abcdef"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "audit.h"
-#include "audit_chain.h"
+#include "audit/audit_chain.h"
 #include "site.h"
 #include "store/store.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bootguard.h"
+#include "boot/bootguard.h"
 #include "scratch.h"
 
 enum end { COMPLETE, ORDERLY, CUT };

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "ceremony.h"
-#include "ceremony_diff.h"
-#include "ceremony_sign.h"
+#include "ceremony/ceremony.h"
+#include "ceremony/ceremony_diff.h"
+#include "ceremony/ceremony_sign.h"
 #include "scratch.h"
 
 #define NOW     INT64_C(1764028800)

@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "cycle/child.h"
 #include "scratch.h"
 
 #define BOUND_S 60 /* one that waits for ever is ended by its alarm */

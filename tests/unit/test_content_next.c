@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/hex.h"
-#include "content_next.h"
+#include "release/content_next.h"
 #include "tuf_world.h"
 
 #define CHANNEL "crs"

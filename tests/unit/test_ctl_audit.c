@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "audit_chain.h"
+#include "audit/audit_chain.h"
 #include "base/jsonx.h"
 
 static const char entries[] =

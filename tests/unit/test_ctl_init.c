@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/jsonx.h"
-#include "init.h"
+#include "site/init.h"
 #include "tuf/metadata.h"
 
 #define NOW_S INT64_C(1800000000)

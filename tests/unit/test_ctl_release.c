@@ -10,9 +10,9 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "init.h"
+#include "site/init.h"
 #include "program.h"
-#include "release_dir.h"
+#include "release/release_dir.h"
 
 #define PASSPHRASE "correct horse"
 

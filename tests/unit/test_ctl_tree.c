@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "release_tree.h"
+#include "release/release_tree.h"
 
 struct tree {
     char dir[64], src[80], blobs[80];

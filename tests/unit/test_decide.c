@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "decide.h"
+#include "cycle/decide.h"
 
 #define COHORT "linux-debian-12"
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "hook.h"
+#include "apply/hook.h"
 #include "scratch.h"
 
 static struct hook_result run(const char *command, int64_t deadline_ms)

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "repo_file.h"
+#include "repository/repo_file.h"
 #include "scratch.h"
 
 #define SCRAP (&(struct err){0})

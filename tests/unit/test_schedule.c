@@ -1,7 +1,7 @@
 /* schedule: never later than the server said, never sooner than Retry-After, and spread out. */
 #include "cmocka_all.h"
 
-#include "schedule.h"
+#include "cycle/schedule.h"
 
 static void test_after_an_answer(void **state)
 {

@@ -13,7 +13,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "audit_chain.h"
+#include "audit/audit_chain.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/hex.h"

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "scratch.h"
-#include "state.h"
+#include "state/state.h"
 
 static struct clock_fixed now = {.awake_ms = 100000};
 static struct clock fixed;

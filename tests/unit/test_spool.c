@@ -2,7 +2,7 @@
 #include "cmocka_all.h"
 
 #include "scratch.h"
-#include "spool.h"
+#include "state/spool.h"
 
 static void add(const char *dir, enum event_kind kind, const char *cause)
 {

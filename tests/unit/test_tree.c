@@ -6,8 +6,8 @@
 #include "base/hex.h"
 #include "layout.h"
 #include "scratch.h"
-#include "incoming.h"
-#include "tree.h"
+#include "trust/incoming.h"
+#include "apply/tree.h"
 
 static const struct {
     const char *path, *data;

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "trouble.h"
+#include "trust/trouble.h"
 
 #define BUILT INT64_C(1795478400) /* 2026-11-24 */
 #define NOW   (BUILT + 86400)

@@ -4,8 +4,8 @@
 
 #include "layout.h"
 #include "scratch.h"
-#include "tree.h"
-#include "trust.h"
+#include "apply/tree.h"
+#include "trust/trust.h"
 #include "trust_world.h"
 
 static void assert_kept(struct world *w, bool kept)

@@ -4,9 +4,9 @@
 
 #include "layout.h"
 #include "scratch.h"
-#include "spool.h"
-#include "tree.h"
-#include "trust.h"
+#include "state/spool.h"
+#include "apply/tree.h"
+#include "trust/trust.h"
 #include "trust_world.h"
 
 static const char MIRROR[] = "mirrors=http://127.0.0.1:1\n";

@@ -6,7 +6,7 @@
 #include "base/hex.h"
 #include "layout.h"
 #include "scratch.h"
-#include "trust.h"
+#include "trust/trust.h"
 
 void world_write(const struct world *w, const char *path, const void *data, size_t len)
 {
