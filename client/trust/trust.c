@@ -11,6 +11,7 @@
 #include "cycle/decide.h"
 #include "trust/incoming.h"
 #include "layout.h"
+#include "text.h"
 #include "apply/tree.h"
 #include "trust/trust_revoke.h"
 #include "tuf/client.h"
@@ -324,7 +325,11 @@ static int refresh(struct pass *p, const struct trouble_clock *clock, struct err
     p->refreshed = true;
     p->snapshot_version = tuf_client_snapshot_version(client);
     p->expires_s = tuf_client_expires_first(client, &role);
+    /* Who signs targets may delegate to any name: one that the state cannot hold is not kept, or
+     * nothing of the state could be written while it stands there. */
     snprintf(p->expires_role, sizeof p->expires_role, "%.*s", STATE_ROLE_MAX - 1, role);
+    if (text_word_check(p->expires_role, NULL) < 0)
+        memcpy(p->expires_role, "targets", sizeof "targets");
     return 0;
 }
 

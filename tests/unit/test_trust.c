@@ -113,6 +113,39 @@ static void test_expired_changes_nothing(void **state)
     assert_kept(w, false);
 }
 
+/* The plan is found in a role that targets delegates, of a name that no state would hold. */
+static void test_a_role_may_have_any_name(void **state)
+{
+    struct world *w = *state;
+    json_t *delegations = json_object_get(w->repo->targets, "delegations");
+    json_t *first = json_array_get(json_object_get(delegations, "roles"), 0);
+    json_t *role = json_deep_copy(first), *odd, *plan;
+    struct buf b;
+    struct state *s;
+
+    world_bring(w);
+    plan = json_object_get(json_object_get(w->repo->targets, "targets"), "rollout/crs.json");
+    odd = json_deep_copy(w->repo->content);
+    json_object_set_new(odd, "targets", json_pack("{s:O}", "rollout/crs.json", plan));
+    tuf_repo_expire(odd, TUF_REPO_NOW + 3600);
+    json_object_del(json_object_get(w->repo->targets, "targets"), "rollout/crs.json");
+    json_object_set_new(role, "name", json_string("odd role\n"));
+    json_object_set_new(role, "paths", json_pack("[s]", "rollout/*"));
+    json_array_append_new(json_object_get(delegations, "roles"), role);
+    buf_init(&b, TUF_TARGETS_MAX);
+    tuf_repo_put(w->repo, "metadata/2.odd%20role%0A.json", odd, &w->repo->content_by, &b);
+    metadata_set_ref(w->repo->snapshot, "odd role\n.json", 2, b.data, b.len);
+    world_bring_more(w);
+    assert_int_equal(world_verify(w), 0);
+    assert_kept(w, true);
+    assert_int_equal(state_load(&w->agent->place, &s, NULL), 0);
+    assert_int_equal(s->expires_s, TUF_REPO_NOW + 3600);
+    assert_string_equal(s->expires_role, "targets");
+    free(s);
+    json_decref(odd);
+    buf_release(&b);
+}
+
 static int live(struct state *s, void *ctx, struct err *err)
 {
     struct world *w = ctx;
@@ -177,10 +210,10 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, world_set_up, world_tear_down)
     const struct CMUnitTest tests[] = {
-        T(test_what_passes_is_kept),           T(test_other_bytes_are_not),
-        T(test_links_are_not_followed),        T(test_a_plan_cannot_make_content),
-        T(test_expired_changes_nothing),       T(test_recalls_and_lifts),
-        T(test_another_repository_is_refused),
+        T(test_what_passes_is_kept),      T(test_other_bytes_are_not),
+        T(test_links_are_not_followed),   T(test_a_plan_cannot_make_content),
+        T(test_a_role_may_have_any_name), T(test_expired_changes_nothing),
+        T(test_recalls_and_lifts),        T(test_another_repository_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

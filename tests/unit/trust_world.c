@@ -40,17 +40,22 @@ void world_dump_plan(struct world *w, struct buf *ret)
         fail_msg("%s", err.msg);
 }
 
-/* The repository with the plan as it stands, in incoming/ as the child leaves it. */
 void world_bring(struct world *w)
 {
-    const char *path;
-    json_t *bytes;
     struct buf plan;
-    char full[600];
 
     world_dump_plan(w, &plan);
     add_target(w, w->repo->targets, "rollout/crs.json", &plan);
     buf_release(&plan);
+    world_bring_more(w);
+}
+
+void world_bring_more(struct world *w)
+{
+    const char *path;
+    json_t *bytes;
+    char full[600];
+
     tuf_repo_bump(w->repo->targets, 1);
     tuf_repo_bump(w->repo->snapshot, 1);
     tuf_repo_bump(w->repo->timestamp, 1);

@@ -32,6 +32,8 @@ void world_write(const struct world *w, const char *path, const void *data, size
 void world_dump_plan(struct world *w, struct buf *ret);
 /* The repository with the plan as it stands, in incoming/ as the child leaves it. */
 void world_bring(struct world *w);
+/* The same, the plan and all else as they were bent meanwhile. */
+void world_bring_more(struct world *w);
 /* Content metadata as it stands, next version, as source `i` shows it without a version. */
 void world_show_content(struct world *w, int source);
 /* Nothing came this time. */
