@@ -16,6 +16,7 @@
 #include "fleet/arms.h"
 #include "fleet/watch.h"
 #include "rollouts/checkin_decide.h"
+#include "facts_json.h"
 #include "fleet/fleet.h"
 #include "pace.h"
 #include "rollout.h"
@@ -172,26 +173,14 @@ int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot
 /* After a restart or a stall: unresolved trials get fresh deadlines, both arms alike. */
 void flight_resume(struct flight *f, int64_t boot_ms);
 
-/* --- facts (facts.c, facts_json.c) ------------------------------------------------------------ */
-
-#define FACTS_MAX_BATCHES (N_METRICS * GATE_MAX_COHORTS * N_STRATA)
-
-struct facts {
-    struct rollout_facts f;
-    struct batch batches[FACTS_MAX_BATCHES];
-};
+/* --- facts (facts.c, flight_json.c) ----------------------------------------------------------- */
 
 /* Counters -> facts, at the end of the present tick. */
 void facts_collect(const struct server *s, struct flight *f, struct facts *ret);
-json_t *facts_to_json(const struct facts *x, const struct topology *t, int first_late);
-/* Adds cohorts first seen in that tick to the rollout, as they were. */
-int facts_from_json(const json_t *o, struct rollout *r, struct facts *ret, struct err *err);
-json_t *topology_to_json(const struct topology *t, int64_t canary);
-int topology_from_json(const json_t *o, struct topology *ret, int64_t *ret_canary, struct err *err);
-json_t *decision_to_json(const struct flight *f, const struct rollout_decision *d);
+/* The latest decision and its thresholds, for the store. */
+json_t *flight_decision_to_json(const struct flight *f);
 /* Thresholds of a stored decision back into the flight. */
 int decision_thresholds(const json_t *o, struct admission *ret, struct err *err);
-json_t *reasons_to_json(const struct flight *f, const struct rollout_decision *d);
 
 /* --- plan (plan_make.c) ----------------------------------------------------------------------- */
 

@@ -1,22 +1,13 @@
-/*
- * facts_json: facts, decisions and topologies as the store keeps them. A tick's row is all that a
- * replay needs: numbers that are 0 and cohorts without any are left out.
- *
- *   topology  {"os": [names], "cohorts": [{"name", "os", "size"}], "canary"}
- *   facts     {"now_ms", "tick", "cohorts": {name: {...}}, "batches": [{...}], "late": [cohorts],
- *              "silent_controls", "tick_controls", "silent_groups", "groups", "pace_ppm", "person"}
- *   decision  {"verdict", "stands", "ring", "reasons": [...], "admit": {...}, "thresholds": [...]}
- */
-#include <inttypes.h>
+#include "facts_json.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/jsonx.h"
 #include "field.h"
-#include "rollouts/flight.h"
+#include "pace.h"
 
 /* X(member) of struct cohort_facts; also the keys. */
 #define COHORT_FACTS(X)                                                                            \
@@ -121,7 +112,7 @@ static int os_index(const struct topology *t, const char *os)
 static int cohort_from_json(const json_t *o, struct topology *t, struct err *err)
 {
     struct topology_cohort *c = &t->cohorts[t->n_cohorts];
-    char os[COHORT_NAME_MAX];
+    char os[TOPOLOGY_OS_MAX];
     int r = jsonx_copy(o, "topology", "name", c->name, sizeof c->name, err);
 
     if (r == 0)
@@ -173,9 +164,8 @@ static json_t *batch_to_json(const struct batch *b, const struct topology *t)
     return o;
 }
 
-json_t *facts_to_json(const struct facts *x, const struct topology *t, int first_late)
+json_t *facts_to_json(const struct rollout_facts *f, const struct topology *t, int first_late)
 {
-    const struct rollout_facts *f = &x->f;
     json_t *cohorts = json_object(), *batches = json_array();
 
     for (int c = 0; c < t->n_cohorts; c++) {
@@ -319,36 +309,13 @@ int facts_from_json(const json_t *o, struct rollout *r, struct facts *ret, struc
 
 /* --- decision --------------------------------------------------------------------------------- */
 
-static json_t *threshold_to_json(const struct threshold *t)
-{
-    char hex[17];
-
-    if (!t->open)
-        return json_null();
-    snprintf(hex, sizeof hex, "%016" PRIx64, t->draw);
-    return json_string(hex);
-}
-
-static int threshold_from_json(const json_t *v, struct threshold *ret, struct err *err)
-{
-    const char *hex = json_string_value(v);
-
-    *ret = (struct threshold){0};
-    if (json_is_null(v))
-        return 0;
-    if (!hex || !hex_is(hex, 16))
-        return err_set(err, ERR_INVALID, "decision: a threshold is not 16 hexadecimal digits");
-    *ret = (struct threshold){.open = true, .draw = strtoull(hex, NULL, 16)};
-    return 0;
-}
-
 /* JSON has no infinities. */
 static double finite_or_zero(double x)
 {
     return isfinite(x) ? x : 0.0;
 }
 
-json_t *reasons_to_json(const struct flight *f, const struct rollout_decision *d)
+json_t *reasons_to_json(const struct topology *t, const struct rollout_decision *d)
 {
     json_t *a = json_array();
 
@@ -356,52 +323,27 @@ json_t *reasons_to_json(const struct flight *f, const struct rollout_decision *d
         const struct gate_reason *g = &d->reasons[i];
 
         json_array_append_new(
-            a, json_pack("{s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s}", "verdict",
-                         verdict_name(g->verdict), "scope",
-                         topology_node_name(&f->gate.topology, g->node), "metric",
-                         g->metric >= 0 ? metric_name((enum metric)g->metric) : NULL, "log_e",
-                         finite_or_zero(g->log_e), "threshold", finite_or_zero(g->threshold), "n_t",
-                         (json_int_t)g->n_t, "f_t", (json_int_t)g->f_t, "n_c", (json_int_t)g->n_c,
-                         "f_c", (json_int_t)g->f_c, "text", g->text));
+            a,
+            json_pack("{s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s}", "verdict",
+                      verdict_name(g->verdict), "scope", topology_node_name(t, g->node), "metric",
+                      g->metric >= 0 ? metric_name((enum metric)g->metric) : NULL, "log_e",
+                      finite_or_zero(g->log_e), "threshold", finite_or_zero(g->threshold), "n_t",
+                      (json_int_t)g->n_t, "f_t", (json_int_t)g->f_t, "n_c", (json_int_t)g->n_c,
+                      "f_c", (json_int_t)g->f_c, "text", g->text));
     }
     return a;
 }
 
-json_t *decision_to_json(const struct flight *f, const struct rollout_decision *d)
+json_t *decision_to_json(const struct topology *t, const struct rollout_decision *d)
 {
-    const struct topology *t = &f->gate.topology;
-    json_t *admit = json_object(), *thresholds = json_array();
+    json_t *admit = json_object();
 
-    for (int c = 0; c < t->n_cohorts; c++) {
+    for (int c = 0; c < t->n_cohorts; c++)
         if (d->admit[c] > 0)
             json_object_set_new(admit, t->cohorts[c].name, json_integer(d->admit[c]));
-        json_array_append_new(thresholds,
-                              json_pack("[o, o]", threshold_to_json(&f->admission.now[c]),
-                                        threshold_to_json(&f->admission.before[c])));
-    }
-    json_array_append_new(thresholds,
-                          json_pack("[o, o]", threshold_to_json(&f->admission.canary_now),
-                                    threshold_to_json(&f->admission.canary_before)));
-    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:I, s:o}", "verdict", verdict_name(d->verdict),
-                     "stands", d->stands, "ring", d->ring, "reasons", reasons_to_json(f, d),
-                     "admit", admit, "tick_ms", (json_int_t)d->tick_ms, "thresholds", thresholds);
-}
-
-int decision_thresholds(const json_t *o, struct admission *ret, struct err *err)
-{
-    json_t *a;
-    int r = jsonx_array(o, "decision", "thresholds", GATE_MAX_COHORTS + 1, &a, err);
-    size_t n = r == 0 ? json_array_size(a) : 0;
-
-    for (size_t i = 0; r == 0 && i < n; i++) {
-        const json_t *pair = json_array_get(a, i);
-        bool canary = i == n - 1; /* the last pair */
-
-        r = threshold_from_json(json_array_get(pair, 0), canary ? &ret->canary_now : &ret->now[i],
-                                err);
-        if (r == 0)
-            r = threshold_from_json(json_array_get(pair, 1),
-                                    canary ? &ret->canary_before : &ret->before[i], err);
-    }
-    return r;
+    return json_pack("{s:s, s:s, s:i, s:o, s:o, s:I, s:I, s:I}", "verdict",
+                     verdict_name(d->verdict), "stands", d->stands, "ring", d->ring, "reasons",
+                     reasons_to_json(t, d), "admit", admit, "admit_fleet",
+                     (json_int_t)d->admit_fleet, "admit_canary", (json_int_t)d->admit_canary,
+                     "tick_ms", (json_int_t)d->tick_ms);
 }
