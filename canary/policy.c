@@ -101,82 +101,154 @@ void policy_ring_name(const struct policy_ring *ring, char *ret, unsigned long s
     }
 }
 
-static const char *ring_why(const struct policy *p, int i, char *ret_why, unsigned long size)
+static bool is_margin(double rho)
 {
-    const struct policy_ring *r = &p->rings[i];
-    struct text t = text_in(ret_why, size);
-    char name[48];
-
-    policy_ring_name(r, name, sizeof(name));
-    text_add(&t, "ring %d (%s) ", i + 1, name);
-    if (r->bake_ms < 0)
-        text_add(&t, "bakes for a negative time");
-    else if ((r->rho_cr != 0.0 && !(r->rho_cr > 1.0)) || (r->rho_sl != 0.0 && !(r->rho_sl > 1.0)))
-        text_add(&t, "asks a margin that is not above 1");
-    else if ((r->rho_cr != 0.0 || r->rho_sl != 0.0) && r->bake_ms == 0 && i < p->n_rings - 1)
-        text_add(&t, "asks a margin, but no bake in which it could be shown");
-    else if (r->kind == RING_CANARY && i > 0)
-        text_add(&t, "must come first");
-    else if (r->kind != RING_CANARY && (r->share_ppm <= 0 || r->share_ppm > ALL_PPM))
-        text_add(&t, "has a share outside 1 to 1,000,000 ppm");
-    else if (r->kind == RING_COUNT && r->count <= 0)
-        text_add(&t, "has no devices");
-    else if (i > 0 && p->rings[i - 1].kind == RING_SHARE &&
-             (r->kind != RING_SHARE || r->share_ppm <= p->rings[i - 1].share_ppm))
-        text_add(&t, "does not grow over ring %d", i);
-    else if (i > 0 && p->rings[i - 1].kind == RING_COUNT &&
-             (r->share_ppm < p->rings[i - 1].share_ppm ||
-              (r->kind == RING_COUNT && r->count <= p->rings[i - 1].count)))
-        text_add(&t, "does not grow over ring %d", i);
-    else
-        return NULL;
-    return ret_why;
+    return rho == 0.0 || rho > 1.0; /* false for NaN */
 }
 
-static const char *rings_why(const struct policy *p, char *ret_why, unsigned long size)
+/* A count and a share are compared as shares: the count is never more than its share_ppm. */
+static bool ring_grows(const struct policy_ring *before, const struct policy_ring *r)
+{
+    if (before->kind == RING_SHARE)
+        return r->kind == RING_SHARE && r->share_ppm > before->share_ppm;
+    if (before->kind == RING_COUNT)
+        return r->share_ppm >= before->share_ppm &&
+               (r->kind != RING_COUNT || r->count > before->count);
+    return true;
+}
+
+/* A rule of the policy: where it is broken (a member's path in the file), and the words. */
+struct rule {
+    bool broken;
+    const char *where, *why;
+};
+
+static const struct rule *first_broken(const struct rule *rules, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rules[i].broken)
+            return &rules[i];
+    return NULL;
+}
+
+static const char *ring_why(const struct policy *p, int i, struct policy_fault *ret)
+{
+    const struct policy_ring *r = &p->rings[i];
+    bool last = i == p->n_rings - 1, asks = r->rho_cr != 0.0 || r->rho_sl != 0.0;
+    const char *size_at = r->kind == RING_COUNT ? "devices" : "share_ppm";
+    const struct rule rules[] = {
+        {r->bake_ms < 0, "bake_s", "bakes for a negative time"},
+        {!is_margin(r->rho_cr), "rho_cr", "asks a margin that is not above 1"},
+        {!is_margin(r->rho_sl), "rho_sl", "asks a margin that is not above 1"},
+        {asks && r->bake_ms == 0 && !last, r->rho_cr != 0.0 ? "rho_cr" : "rho_sl",
+         "asks a margin, but no bake in which it could be shown"},
+        {r->kind == RING_CANARY && i > 0, "canary", "must come first"},
+        {r->kind != RING_CANARY && (r->share_ppm <= 0 || r->share_ppm > ALL_PPM), "share_ppm",
+         "has a share outside 1 to 1,000,000 ppm"},
+        {r->kind == RING_COUNT && r->count <= 0, "devices", "has no devices"},
+        {i > 0 && !ring_grows(&p->rings[i - 1], r), size_at, "does not grow over ring"},
+    };
+    const struct rule *broken = first_broken(rules, sizeof(rules) / sizeof(rules[0]));
+    struct text why = text_in(ret->why, sizeof(ret->why));
+    struct text where = text_in(ret->where, sizeof(ret->where));
+    char name[48];
+
+    if (!broken)
+        return NULL;
+    policy_ring_name(r, name, sizeof(name));
+    text_add(&why, "ring %d (%s) %s", i + 1, name, broken->why);
+    if (broken == &rules[sizeof(rules) / sizeof(rules[0]) - 1])
+        text_add(&why, " %d", i);
+    text_add(&where, "rings[%d].%s", i, broken->where);
+    return ret->why;
+}
+
+static const char *fault_at(struct policy_fault *ret, const char *where, const char *why)
+{
+    struct text w = text_in(ret->where, sizeof(ret->where));
+    struct text y = text_in(ret->why, sizeof(ret->why));
+
+    text_add(&w, "%s", where);
+    text_add(&y, "%s", why);
+    return ret->why;
+}
+
+static const char *rings_why(const struct policy *p, struct policy_fault *ret)
 {
     const struct policy_ring *last;
+    struct text where;
 
     if (p->n_rings < 1 || p->n_rings > POLICY_MAX_RINGS)
-        return "has no ring, or more than 8";
+        return fault_at(ret, "rings", "has no ring, or more than 8");
     for (int i = 0; i < p->n_rings; i++) {
-        const char *why = ring_why(p, i, ret_why, size);
+        const char *why = ring_why(p, i, ret);
 
         if (why)
             return why;
     }
     last = &p->rings[p->n_rings - 1];
     if (last->kind != RING_SHARE || last->share_ppm != ALL_PPM)
-        return "the last ring is not 100 %";
-    if (last->rho_cr != 0.0 || last->rho_sl != 0.0)
-        return "the last ring asks a margin, but there is no ring after it";
-    return NULL;
+        fault_at(ret, "", "the last ring is not 100 %");
+    else if (last->rho_cr != 0.0 || last->rho_sl != 0.0)
+        fault_at(ret, "", "the last ring asks a margin, but there is no ring after it");
+    else
+        return NULL;
+    where = text_in(ret->where, sizeof(ret->where));
+    text_add(&where, "rings[%d]", p->n_rings - 1);
+    return ret->why;
+}
+
+static bool is_within(double v, double above, double most)
+{
+    return v > above && v <= most;
+}
+
+const char *policy_find_fault(const struct policy *p, struct policy_fault *ret)
+{
+    const struct rule rules[] = {
+        {p->tick_ms < 100, "tick_s", "ticks must be at least 0.1 s"},
+        {p->fast_tick_ms < 100, "fast_tick_s", "ticks must be at least 0.1 s"},
+        {p->fast_tick_ms > p->tick_ms, "fast_tick_s",
+         "the fast tick must not be longer than the other"},
+        {!is_within(p->alpha, 0.0, 0.05), "alpha", "alpha must be in (0, 0.05]"},
+        {!(p->alpha_warn >= p->alpha && p->alpha_warn < 0.5), "alpha_warn",
+         "alpha_warn must be between alpha and 0.5"},
+        {!(p->tau >= 0.0 && p->tau <= 0.05), "tau", "tau must be in [0, 0.05]"},
+        {!(p->tau_rb >= 0.0 && p->tau_rb <= 0.05), "tau_rb", "tau_rb must be in [0, 0.05]"},
+        {p->n_adv < 0, "n_adv", "n_adv must not be negative"},
+        {p->n0 < 1 || p->n0 > 1000, "n0", "n0 must be in 1 to 1,000"},
+        {!is_within(p->growth_fast, 0.0, 10.0), "growth_fast", "growth_fast must be in (0, 10]"},
+        {!is_within(p->growth, 0.0, 10.0), "growth", "growth must be in (0, 10]"},
+        {p->max_admissions_s < 1 || p->max_admissions_s > 1000000, "max_admissions_s",
+         "max_admissions_s must be in 1 to 1,000,000"},
+        {p->stuck_ticks < 1 || p->stuck_ticks > 1000, "stuck_ticks",
+         "stuck_ticks must be in 1 to 1,000"},
+        {p->small_fleet < 0, "small_fleet", "small_fleet must not be negative"},
+        {p->stage_wait_ticks < 0, "stage_wait_ticks", "stage_wait_ticks must not be negative"},
+        {p->budget_s < 1, "budget_s", "budget_s must be positive"},
+        {p->direct_window_ms < 0, "direct_window_s", "a window is negative"},
+        {p->slow_window_ms < 0, "slow_window_s", "a window is negative"},
+        {p->fresh_wake_ms < 0, "fresh_wake_s", "a window is negative"},
+        {p->long_silence_ms < 1000, "long_silence_s", "long_silence must be at least a second"},
+        {p->reboot_window_ms < 1000, "reboot_window_s", "reboot_window must be at least a second"},
+        {p->holdout_ppm < 0 || p->holdout_ppm > 50000, "holdout_ppm",
+         "holdout must be at most 5 % and not negative"},
+        {p->holdout_ms < 0, "holdout_s", "holdout must not be negative"},
+        {p->holdout_ppm > 0 && p->n_rings == POLICY_MAX_RINGS, "holdout_ppm",
+         "no room for the holdout among 8 rings"},
+    };
+    const struct rule *broken = first_broken(rules, sizeof(rules) / sizeof(rules[0]));
+
+    return broken ? fault_at(ret, broken->where, broken->why) : rings_why(p, ret);
 }
 
 const char *policy_check(const struct policy *p, char *ret_why, unsigned long size)
 {
-    if (p->tick_ms < 100 || p->fast_tick_ms < 100 || p->fast_tick_ms > p->tick_ms)
-        return "ticks must be at least 0.1 s, and the fast one not longer than the other";
-    if (!(p->alpha > 0.0 && p->alpha <= 0.05 && p->alpha_warn >= p->alpha && p->alpha_warn < 0.5))
-        return "alpha must be in (0, 0.05], alpha_warn between alpha and 0.5";
-    if (!(p->tau >= 0.0 && p->tau <= 0.05 && p->tau_rb >= 0.0 && p->tau_rb <= 0.05))
-        return "tau and tau_rb must be in [0, 0.05]";
-    if (p->n_adv < 0 || p->n0 < 1 || p->n0 > 1000)
-        return "n_adv must not be negative, n0 in 1 to 1,000";
-    if (!(p->growth_fast > 0.0 && p->growth_fast <= 10.0 && p->growth > 0.0 && p->growth <= 10.0))
-        return "growth must be in (0, 10]";
-    if (p->max_admissions_s < 1 || p->max_admissions_s > 1000000 || p->stuck_ticks < 1 ||
-        p->stuck_ticks > 1000)
-        return "max_admissions_s must be in 1 to 1,000,000, stuck_ticks in 1 to 1,000";
-    if (p->small_fleet < 0 || p->stage_wait_ticks < 0 || p->budget_s < 1)
-        return "small_fleet and stage_wait_ticks must not be negative, budget_s positive";
-    if (p->direct_window_ms < 0 || p->slow_window_ms < 0 || p->fresh_wake_ms < 0)
-        return "a window is negative";
-    if (p->long_silence_ms < 1000 || p->reboot_window_ms < 1000)
-        return "long_silence and reboot_window must be at least a second";
-    if (p->holdout_ppm < 0 || p->holdout_ppm > 50000 || p->holdout_ms < 0)
-        return "holdout must be at most 5 % and not negative";
-    if (p->holdout_ppm > 0 && p->n_rings == POLICY_MAX_RINGS)
-        return "no room for the holdout among 8 rings";
-    return rings_why(p, ret_why, size);
+    struct policy_fault fault;
+    struct text t = text_in(ret_why, size);
+
+    if (!policy_find_fault(p, &fault))
+        return NULL;
+    text_add(&t, "%s", fault.why);
+    return ret_why;
 }

@@ -85,8 +85,14 @@ void policy_standard(struct policy *ret);
 /* "the canary group", "2,000 devices", "10 %" */
 void policy_ring_name(const struct policy_ring *ring, char *ret, unsigned long size);
 
-/* NULL, or why it cannot work ("ring 3 (1 %) does not grow over ring 2"). Static or in `ret_why`.
- */
+/* Why a policy cannot work, and where: a member's path in its file ("rings[2].rho_cr"). */
+struct policy_fault {
+    char where[48];
+    char why[144];
+};
+/* NULL, or ret->why ("ring 3 (1 %) does not grow over ring 2"). */
+const char *policy_find_fault(const struct policy *p, struct policy_fault *ret);
+/* The same, the words only: NULL, or ret_why. */
 const char *policy_check(const struct policy *p, char *ret_why, unsigned long size);
 
 #endif

@@ -1,6 +1,7 @@
 #include "policy_file.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,15 +9,18 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/jsonline.h"
 #include "base/jsonx.h"
 
 /*
  * A policy file is one JSON object; canary/policies/README.md lists its fields. To add one: a field
- * of struct policy, a row in policy_fields (or ring_fields), a line in the README. What a file
+ * of struct policy, a row in policy_fields (or ring_fields), its rules in policy.c, a line in the
+ * README. What a file
  * leaves out is as in the standard policy; an unknown field is refused.
  */
 
 #define POLICY_FILE_MAX 65536
+#define PATH_MAX_BYTES  128
 #define SECONDS_MAX     (366.0 * 86400.0)
 
 enum field_type { FIELD_SECONDS, FIELD_INT, FIELD_REAL };
@@ -76,18 +80,58 @@ static const struct field *find_field(const struct field *fields, size_t n, cons
     return NULL;
 }
 
-static int set_field(const struct field *f, const json_t *value, const char *what, void *into,
-                     struct err *err)
+struct reader {
+    const char *data, *what;
+    size_t len;
+    struct policy *p;
+    struct err *err;
+};
+
+/* Line of a member; of what would hold it, where the file has no such member. */
+static int line_of(const struct reader *r, const char *path)
+{
+    char at[PATH_MAX_BYTES];
+    int line = 1;
+
+    for (snprintf(at, sizeof(at), "%s", path); line == 1 && at[0];) {
+        char *dot = strrchr(at, '.');
+
+        line = jsonline_of(r->data, r->len, at);
+        at[dot ? dot - at : 0] = '\0';
+    }
+    return line;
+}
+
+/* "standard.json: line 7: 'rings[2].rho_cr' is outside 1 to 1000" */
+__attribute__((format(printf, 3, 4))) static int refuse(const struct reader *r, const char *path,
+                                                        const char *fmt, ...)
+{
+    char why[160];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(why, sizeof(why), fmt, args);
+    va_end(args);
+    return err_set(r->err, ERR_POLICY, "%s: line %d: %s", r->what, line_of(r, path), why);
+}
+
+/* `in`: "" or the path of the object that the field is in. */
+static void path_of(char ret[PATH_MAX_BYTES], const char *in, const char *key)
+{
+    snprintf(ret, PATH_MAX_BYTES, "%.40s%s%.64s", in, *in ? "." : "", key);
+}
+
+static int set_field(const struct reader *r, const struct field *f, const char *path,
+                     const json_t *value, void *into)
 {
     double v = json_number_value(value);
     void *at = (char *)into + f->offset;
 
     if (!json_is_number(value) || (f->type == FIELD_INT && !json_is_integer(value)))
-        return err_set(err, ERR_POLICY, "%s: '%s' is not %s", what, f->key,
-                       f->type == FIELD_INT ? "a whole number" : "a number");
+        return refuse(r, path, "'%s' is not %s", path,
+                      f->type == FIELD_INT ? "a whole number" : "a number");
     if (!(v >= f->min && v <= f->max))
-        return err_set(err, ERR_POLICY, "%s: '%s' is outside %g to %g", what, f->key, f->min,
-                       f->max);
+        return refuse(r, path, "'%s' is outside %.10g to %.10g", path, f->min, f->max);
     switch (f->type) {
     case FIELD_SECONDS:
         *(int64_t *)at = (int64_t)llround(v * 1000.0);
@@ -102,90 +146,90 @@ static int set_field(const struct field *f, const json_t *value, const char *wha
     return 0;
 }
 
-static int unknown(const char *what, const char *key, struct err *err)
+static int parse_ring_member(const struct reader *r, const char *in, const char *key,
+                             const json_t *value, struct policy_ring *ret)
 {
-    return err_set(err, ERR_POLICY, "%s: unknown field '%.64s'", what, key);
+    const struct field *f = find_field(ring_fields, N(ring_fields), key);
+    char path[PATH_MAX_BYTES];
+
+    path_of(path, in, key);
+    if (f)
+        return set_field(r, f, path, value, ret);
+    if (strcmp(key, "canary") != 0)
+        return refuse(r, path, "unknown field '%s'", path);
+    return json_is_boolean(value) ? 0 : refuse(r, path, "'%s' is not true or false", path);
 }
 
-static int parse_ring(const json_t *o, const char *what, int i, struct policy_ring *ret,
-                      struct err *err)
+static int parse_ring(const struct reader *r, const json_t *o, int i)
 {
-    char where[160];
+    struct policy_ring *ring = &r->p->rings[i];
+    bool canary = json_is_true(json_object_get(o, "canary"));
+    char in[PATH_MAX_BYTES];
     const char *key;
     const json_t *value;
-    bool canary = json_is_true(json_object_get(o, "canary"));
 
-    snprintf(where, sizeof(where), "%s: rings[%d]", what, i);
-    memset(ret, 0, sizeof(*ret));
+    snprintf(in, sizeof(in), "rings[%d]", i);
     if (!json_is_object(o))
-        return err_set(err, ERR_POLICY, "%s is not an object", where);
+        return refuse(r, in, "'%s' is not an object", in);
     json_object_foreach ((json_t *)o, key, value) {
-        const struct field *f = find_field(ring_fields, N(ring_fields), key);
-        int r = 0;
+        int e = parse_ring_member(r, in, key, value, ring);
 
-        if (f)
-            r = set_field(f, value, where, ret, err);
-        else if (strcmp(key, "canary") != 0)
-            r = unknown(where, key, err);
-        else if (!json_is_boolean(value))
-            r = err_set(err, ERR_POLICY, "%s: 'canary' is not true or false", where);
-        if (r < 0)
-            return r;
+        if (e < 0)
+            return e;
     }
-    if (canary && (ret->count || ret->share_ppm))
-        return err_set(err, ERR_POLICY, "%s: the canary ring has no size of its own", where);
-    if (!canary && !ret->share_ppm)
-        return err_set(err, ERR_POLICY, "%s: 'share_ppm' is missing", where);
-    ret->kind = canary ? RING_CANARY : ret->count ? RING_COUNT : RING_SHARE;
+    if (canary && (ring->count || ring->share_ppm))
+        return refuse(r, in, "'%s': the canary ring has no size of its own", in);
+    if (!canary && !ring->share_ppm)
+        return refuse(r, in, "'%s.share_ppm' is missing", in);
+    ring->kind = canary ? RING_CANARY : ring->count ? RING_COUNT : RING_SHARE;
     return 0;
 }
 
-static int parse_rings(const json_t *rings, const char *what, struct policy *ret, struct err *err)
+static int parse_rings(const struct reader *r, const json_t *rings)
 {
     size_t n = json_array_size(rings);
 
     if (!json_is_array(rings) || n < 1 || n > POLICY_MAX_RINGS)
-        return err_set(err, ERR_POLICY, "%s: 'rings' is not a list of 1 to %d", what,
-                       POLICY_MAX_RINGS);
-    memset(ret->rings, 0, sizeof(ret->rings));
+        return refuse(r, "rings", "'rings' is not a list of 1 to %d", POLICY_MAX_RINGS);
+    memset(r->p->rings, 0, sizeof(r->p->rings));
     for (size_t i = 0; i < n; i++) {
-        int r = parse_ring(json_array_get(rings, i), what, (int)i, &ret->rings[i], err);
+        int e = parse_ring(r, json_array_get(rings, i), (int)i);
 
-        if (r < 0)
-            return r;
+        if (e < 0)
+            return e;
     }
-    ret->n_rings = (int)n;
+    r->p->n_rings = (int)n;
     return 0;
 }
 
-static int parse_underpowered(const json_t *value, const char *what, struct policy *ret,
-                              struct err *err)
+static int parse_underpowered(const struct reader *r, const json_t *value)
 {
     static const char *const rules[] = {
         [UNDERPOWERED_BAKE] = "bake", [UNDERPOWERED_APPROVE] = "approve"};
 
     for (size_t i = 0; i < N(rules) && json_is_string(value); i++)
         if (strcmp(json_string_value(value), rules[i]) == 0) {
-            ret->underpowered = (enum underpowered_rule)i;
+            r->p->underpowered = (enum underpowered_rule)i;
             return 0;
         }
-    return err_set(err, ERR_POLICY, "%s: 'underpowered' is not 'bake' or 'approve'", what);
+    return refuse(r, "underpowered", "'underpowered' is not 'bake' or 'approve'");
 }
 
-static int parse_member(const char *key, const json_t *value, const char *what, struct policy *ret,
-                        struct err *err)
+static int parse_member(const struct reader *r, const char *key, const json_t *value)
 {
     const struct field *f = find_field(policy_fields, N(policy_fields), key);
 
     if (f)
-        return set_field(f, value, what, ret, err);
+        return set_field(r, f, key, value, r->p);
     if (strcmp(key, "rings") == 0)
-        return parse_rings(value, what, ret, err);
+        return parse_rings(r, value);
     if (strcmp(key, "underpowered") == 0)
-        return parse_underpowered(value, what, ret, err);
-    if (strcmp(key, "name") == 0 || strcmp(key, "description") == 0)
-        return 0; /* the name is read first; the description is for people */
-    return unknown(what, key, err);
+        return parse_underpowered(r, value);
+    if (strcmp(key, "name") == 0)
+        return 0;                        /* read first */
+    if (strcmp(key, "description") == 0) /* for people */
+        return json_is_string(value) ? 0 : refuse(r, key, "'description' is not a string");
+    return refuse(r, key, "unknown field '%.64s'", key);
 }
 
 static bool name_is_plain(const char *name)
@@ -196,27 +240,51 @@ static bool name_is_plain(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == n && name[0] != '-';
 }
 
-static int parse_object(const json_t *o, const char *what, struct policy *ret, struct err *err)
+static int parse_name(const struct reader *r, const json_t *o)
 {
+    const json_t *v = json_object_get(o, "name");
+    const char *name = json_string_value(v);
+
+    if (!v)
+        return refuse(r, "", "'name' is missing");
+    if (!name || json_string_length(v) != strlen(name) || !name_is_plain(name))
+        return refuse(r, "name", "'name' is not of a-z, 0-9 and '-', at most %d",
+                      POLICY_NAME_MAX - 1);
+    memcpy(r->p->name, name, strlen(name) + 1);
+    return 0;
+}
+
+static int parse_object(const struct reader *r, const json_t *o)
+{
+    static const char *const needed[] = {"version", "rings"};
     const char *key;
     const json_t *value;
-    int r;
+    int e;
 
     if (!json_is_object(o))
-        return err_set(err, ERR_POLICY, "%s: not an object", what);
-    r = jsonx_copy(o, what, "name", ret->name, sizeof(ret->name), err);
-    if (r < 0)
-        return r;
-    if (!name_is_plain(ret->name))
-        return err_set(err, ERR_POLICY, "%s: 'name' is not of a-z, 0-9 and '-'", what);
-    if (!json_object_get(o, "version") || !json_object_get(o, "rings"))
-        return err_set(err, ERR_POLICY, "%s: 'version' or 'rings' is missing", what);
+        return refuse(r, "", "not an object");
+    e = parse_name(r, o);
+    for (size_t i = 0; e == 0 && i < N(needed); i++)
+        if (!json_object_get(o, needed[i]))
+            e = refuse(r, "", "'%s' is missing", needed[i]);
+    if (e < 0)
+        return e;
     json_object_foreach ((json_t *)o, key, value) {
-        r = parse_member(key, value, what, ret, err);
-        if (r < 0)
-            return r;
+        e = parse_member(r, key, value);
+        if (e < 0)
+            return e;
     }
     return 0;
+}
+
+/* A fault between fields: at the line of the one that is named, where the file has it. */
+static int check_whole(const struct reader *r)
+{
+    struct policy_fault fault;
+
+    if (!policy_find_fault(r->p, &fault))
+        return 0;
+    return refuse(r, fault.where, "%s", fault.why);
 }
 
 int policy_parse(const char *data, unsigned long len, const char *what, struct policy *ret,
@@ -225,22 +293,18 @@ int policy_parse(const char *data, unsigned long len, const char *what, struct p
     json_auto_t *o = NULL;
     struct err json = {0};
     struct policy p;
-    char why[192];
-    const char *bad;
-    int r;
+    const struct reader r = {.data = data, .what = what, .len = len, .p = &p, .err = err};
+    int e = jsonx_parse(data, len, POLICY_FILE_MAX, &o, &json);
 
-    r = jsonx_parse(data, len, POLICY_FILE_MAX, &o, &json);
-    if (r < 0)
-        return err_set(err, r == -ERR_NOMEM ? ERR_NOMEM : ERR_POLICY, "%s: %s", what, json.msg);
+    if (e < 0)
+        return err_set(err, e == -ERR_NOMEM ? ERR_NOMEM : ERR_POLICY, "%s: %s", what, json.msg);
     policy_standard(&p);
-    r = parse_object(o, what, &p, err);
-    if (r < 0)
-        return r;
-    bad = policy_check(&p, why, sizeof(why));
-    if (bad)
-        return err_set(err, ERR_POLICY, "%s: %s", what, bad);
-    *ret = p;
-    return 0;
+    e = parse_object(&r, o);
+    if (e == 0)
+        e = check_whole(&r);
+    if (e == 0)
+        *ret = p;
+    return e;
 }
 
 int policy_read(const char *dir, const char *name, char **ret_text, struct policy *ret,

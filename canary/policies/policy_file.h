@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "policy.h"
 
-/* Read and check. ERR_POLICY with the field (and line where the JSON itself is bad). */
+/* Read and check. ERR_POLICY with `what`, line, field and reason. */
 int policy_parse(const char *data, unsigned long len, const char *what, struct policy *ret,
                  struct err *err);
 /* dir/NAME.json, which must name itself so. ret_text: its text as well (owned); NULL: not wanted.

@@ -74,6 +74,8 @@ static void test_metrics_spend_all(void **state)
 
 #define HEAD "{\"name\": \"p\", \"version\": 1, "
 #define RING "\"rings\": [{\"share_ppm\": 1000000}]"
+#define ONE  "{\"share_ppm\": 10000, \"bake_s\": 60"
+#define ALL  "{\"share_ppm\": 1000000}"
 
 static void test_bad_files_are_refused(void **state)
 {
@@ -99,11 +101,53 @@ static void test_bad_files_are_refused(void **state)
          "ring 2 (the canary group) must come first"},
         {HEAD "\"rings\": [{\"canary\": true, \"share_ppm\": 5}, {\"share_ppm\": 1000000}]}",
          "no size of its own"},
-        {HEAD "\"rings\": [{\"devices\": 5}, {\"share_ppm\": 1000000}]}", "'share_ppm' is missing"},
+        {HEAD "\"rings\": [{\"devices\": 5}, {\"share_ppm\": 1000000}]}",
+         "'rings[0].share_ppm' is missing"},
         {HEAD "\"rings\": [{\"share_ppm\": 1000000, \"rho_cr\": 2}]}", "no ring after it"},
         {HEAD "\"rings\": [{\"share_ppm\": 10000, \"rho_cr\": 2}, {\"share_ppm\": 1000000}]}",
          "ring 1 (1 %) asks a margin, but no bake"},
         {HEAD "\"alpha\": 0.2, " RING "}", "alpha"},
+        /* the line, too */
+        {HEAD "\n\"colour\": 1,\n" RING "}", "p.json: line 2: unknown field 'colour'"},
+        {HEAD RING ",\n\n\"n0\": -4}", "p.json: line 3: 'n0' is outside 1 to 1000"},
+        {HEAD RING ",\n\"alpha\": 0.2}", "p.json: line 2: alpha must be in (0, 0.05]"},
+        {HEAD RING ",\n\"alpha\": 0.01,\n\"alpha_warn\": 0.005}", "line 3: alpha_warn must be"},
+        {HEAD RING ",\n\"tau\": 0.5}", "line 2: tau must be in [0, 0.05]"},
+        {HEAD RING ",\n\"fast_tick_s\": 90}", "line 2: the fast tick must not be longer"},
+        {HEAD RING ",\n\"holdout_ppm\": 60000}", "line 2: holdout must be at most 5 %"},
+        {HEAD RING ",\n\"budget_s\": 1e30}", "line 2: 'budget_s' is not a whole number"},
+        {HEAD RING ",\n\"budget_s\": 9000000000000000000}", "line 2: 'budget_s' is outside"},
+        {HEAD RING ",\n\"growth\": 1e300}", "line 2: 'growth' is outside 0 to 10"},
+        {HEAD RING ",\n\"growth\": 1e999}", "line 2"},
+        {HEAD RING ",\n\"growth\": NaN}", "line 2"},
+        {HEAD RING ",\n\"growth\": -0.0}", "line 2: growth must be in (0, 10]"},
+        {HEAD RING ",\n\"n0\": 4,\n\"n0\": 4}", "line 3"},
+        {HEAD RING ",\n\"description\": 7}", "line 2: 'description' is not a string"},
+        {"{\"version\": 1,\n\"name\": \"P\",\n" RING "}", "line 2: 'name' is not of a-z"},
+        {"{\"version\": 1,\n\"name\": \"p\\u0000q\",\n" RING "}", "p.json: "},
+        {"{\n" RING "}", "p.json: line 1: 'name' is missing"},
+        {HEAD "\"rings\": [\n" ONE "},\n" ONE "},\n" ALL "]}",
+         "line 3: ring 2 (1 %) does not grow over ring 1"},
+        {HEAD "\"rings\": [\n{\"share_ppm\": 20000},\n" ONE "},\n" ALL "]}",
+         "line 3: ring 2 (1 %) does not grow over ring 1"},
+        {HEAD "\"rings\": [\n{\"devices\": 2000, \"share_ppm\": 10000},\n"
+              "{\"devices\": 2000, \"share_ppm\": 10000},\n" ALL "]}",
+         "line 3: ring 2 (2,000 devices) does not grow over ring 1"},
+        {HEAD "\"rings\": [\n{\"share_ppm\": 1000001}]}",
+         "line 2: 'rings[0].share_ppm' is outside 1 to 1000000"},
+        {HEAD "\"rings\": [\n{\"share_ppm\": -1}]}", "line 2: 'rings[0].share_ppm' is outside"},
+        {HEAD "\"rings\": [\n" ONE ",\n\"rho_cr\": 0.9},\n" ALL "]}",
+         "line 3: 'rings[0].rho_cr' is outside 1 to 1000"},
+        {HEAD "\"rings\": [\n" ONE ",\n\"rho_sl\": 1},\n" ALL "]}",
+         "line 3: ring 1 (1 %) asks a margin that is not above 1"},
+        {HEAD "\"rings\": [\n" ONE ",\n\"rho\": 2},\n" ALL "]}",
+         "line 3: unknown field 'rings[0].rho'"},
+        {HEAD "\"rings\": [\n" ALL ",\n{\"canary\": true}]}", "line 3: ring 2 (the canary group)"},
+        {HEAD "\"rings\": [\n" ONE "},\n7]}", "line 3: 'rings[1]' is not an object"},
+        {HEAD "\"rings\": [\n" ONE "},\n{\"bake_s\": 1}]}",
+         "line 3: 'rings[1].share_ppm' is missing"},
+        {HEAD "\"rings\": [\n" ONE "},\n{\"share_ppm\": 20000}]}",
+         "line 3: the last ring is not 100 %"},
     };
 
     (void)state;
