@@ -464,6 +464,23 @@ void rollout_first(const struct rollout *r, struct rollout_decision *ret)
     text_add(&t, "started; waits for devices to be ready");
 }
 
+int rollout_judge(struct rollout *r, const struct rollout_facts *f, struct rollout_decision *ret)
+{
+    struct judgement j;
+
+    memset(ret, 0, sizeof(*ret));
+    if (!facts_are_sane(r, f) || judge(r, f, &j, ret) < 0)
+        return -1;
+    grow_late_cohorts(r, f);
+    apply_halts(r, &j, ret);
+    for (int c = 0; c < r->topology.n_cohorts; c++)
+        if (r->halted[c])
+            ret->verdict = VERDICT_HALT;
+    if (ret->verdict != VERDICT_HALT)
+        ret->verdict = j.pause ? VERDICT_PAUSE : live_warning(r, &j) ? VERDICT_WARN : VERDICT_WAIT;
+    return 0;
+}
+
 int rollout_tick(struct rollout *r, const struct rollout_facts *f, struct rollout_decision *ret)
 {
     struct cohort_facts sum;

@@ -113,6 +113,11 @@ void rollout_first(const struct rollout *r, struct rollout_decision *ret);
  * rollout goes on: what comes back later is still paced, watched and halted. */
 int rollout_tick(struct rollout *r, const struct rollout_facts *f, struct rollout_decision *ret);
 
+/* The gate's half of a tick alone: evidence in, halts, warnings and pauses out, no rings, no
+ * pacing, no questions: for evidence of which nothing else is known. Of the decision verdict,
+ * reasons, newly_halted and halts_all are filled. Returns as rollout_tick. */
+int rollout_judge(struct rollout *r, const struct rollout_facts *f, struct rollout_decision *ret);
+
 /* A cohort first seen during the rollout; its index, or -1 when the table is full. Its size counts
  * from what the facts then show. */
 int rollout_add_cohort(struct rollout *r, const char *name, const char *os);

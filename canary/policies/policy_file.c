@@ -202,13 +202,13 @@ static int parse_rings(const struct reader *r, const json_t *rings)
     return 0;
 }
 
+static const char *const underpowered_rules[] = {
+    [UNDERPOWERED_BAKE] = "bake", [UNDERPOWERED_APPROVE] = "approve"};
+
 static int parse_underpowered(const struct reader *r, const json_t *value)
 {
-    static const char *const rules[] = {
-        [UNDERPOWERED_BAKE] = "bake", [UNDERPOWERED_APPROVE] = "approve"};
-
-    for (size_t i = 0; i < N(rules) && json_is_string(value); i++)
-        if (strcmp(json_string_value(value), rules[i]) == 0) {
+    for (size_t i = 0; i < N(underpowered_rules) && json_is_string(value); i++)
+        if (strcmp(json_string_value(value), underpowered_rules[i]) == 0) {
             r->p->underpowered = (enum underpowered_rule)i;
             return 0;
         }
@@ -333,4 +333,77 @@ int policy_read(const char *dir, const char *name, char **ret_text, struct polic
     if (r == 0)
         *ret = p;
     return err_context(err, r, "policy '%s'", name);
+}
+
+static int read_path(const char *path, struct policy *ret, struct err *err)
+{
+    _cleanup_(buf_release)
+    struct buf text;
+    int r;
+
+    buf_init(&text, POLICY_FILE_MAX);
+    r = file_read(path, &text, err);
+    return r < 0 ? r : policy_parse(text.data, text.len, path, ret, err);
+}
+
+int policy_find(const char *dir, const char *name, struct policy *ret, struct err *err)
+{
+    return strpbrk(name, "/.") ? read_path(name, ret, err) : policy_read(dir, name, NULL, ret, err);
+}
+
+/* ---- writing ---- */
+
+static json_t *field_to_json(const struct field *f, const void *from)
+{
+    const void *at = (const char *)from + f->offset;
+
+    switch (f->type) {
+    case FIELD_SECONDS:
+        return json_real((double)*(const int64_t *)at / 1000.0);
+    case FIELD_INT:
+        return json_integer(*(const int64_t *)at);
+    case FIELD_REAL:
+        return json_real(*(const double *)at);
+    }
+    return NULL;
+}
+
+static bool is_zero(const json_t *v)
+{
+    return json_number_value(v) == 0.0;
+}
+
+/* What is not asked of a ring is left out: 0 is no value of it. */
+static json_t *ring_to_json(const struct policy_ring *ring)
+{
+    json_t *o = json_object();
+
+    if (ring->kind == RING_CANARY)
+        json_object_set_new(o, "canary", json_true());
+    for (size_t i = 0; i < N(ring_fields); i++) {
+        json_t *v = field_to_json(&ring_fields[i], ring);
+
+        if (is_zero(v))
+            json_decref(v);
+        else
+            json_object_set_new(o, ring_fields[i].key, v);
+    }
+    return o;
+}
+
+json_t *policy_to_json(const struct policy *p)
+{
+    json_t *rings = json_array();
+    json_t *o = json_pack("{s:s, s:s}", "name", p->name, "underpowered",
+                          underpowered_rules[p->underpowered]);
+
+    for (size_t i = 0; o && i < N(policy_fields); i++)
+        json_object_set_new(o, policy_fields[i].key, field_to_json(&policy_fields[i], p));
+    for (int i = 0; i < p->n_rings; i++)
+        json_array_append_new(rings, ring_to_json(&p->rings[i]));
+    if (!o || !rings || json_object_set_new(o, "rings", rings) < 0) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
 }

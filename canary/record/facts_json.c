@@ -307,6 +307,52 @@ int facts_from_json(const json_t *o, struct rollout *r, struct facts *ret, struc
     return rc;
 }
 
+static const char *cohort_fault(const struct cohort_facts *f, char *ret, size_t size)
+{
+    const struct {
+        bool broken;
+        const char *why;
+    } rules[] = {
+        {f->healthy + f->excused + f->overdue > f->admitted,
+         "more are healthy, excused and overdue than were admitted"},
+        {f->canary_admitted > f->admitted, "more canaries were admitted than devices"},
+        {f->control_crashes > f->controls, "more controls crashed than there were"},
+    };
+
+    for (size_t i = 0; i < N_COHORT_NUMBERS; i++) {
+        int64_t v;
+
+        memcpy(&v, (const char *)f + cohort_numbers[i].offset, sizeof v);
+        if (v >= 0 && v <= GATE_MAX_DEVICES)
+            continue;
+        snprintf(ret, size, "'%s' is %lld, not in 0 to %d", cohort_numbers[i].key, (long long)v,
+                 GATE_MAX_DEVICES);
+        return ret;
+    }
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].broken)
+            return rules[i].why;
+    return NULL;
+}
+
+const char *facts_find_fault(const struct rollout_facts *f, const struct topology *t, char *ret_why,
+                             size_t size)
+{
+    for (int c = 0; c < t->n_cohorts; c++) {
+        char words[96];
+        const char *why = cohort_fault(&f->cohorts[c], words, sizeof words);
+
+        if (!why)
+            continue;
+        snprintf(ret_why, size, "cohort '%.60s': %s", t->cohorts[c].name, why);
+        return ret_why;
+    }
+    if (f->silent_controls <= f->tick_controls)
+        return NULL;
+    snprintf(ret_why, size, "more controls were silent than there were");
+    return ret_why;
+}
+
 /* --- decision --------------------------------------------------------------------------------- */
 
 /* JSON has no infinities. */

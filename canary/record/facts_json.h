@@ -30,6 +30,11 @@ json_t *facts_to_json(const struct rollout_facts *f, const struct topology *t, i
 /* Adds cohorts first seen in that tick to the rollout, as they were. */
 int facts_from_json(const json_t *o, struct rollout *r, struct facts *ret, struct err *err);
 
+/* NULL, or in what the numbers contradict themselves or cannot be ("cohort 'a': 'healthy' is -1"),
+ * in ret_why. The gate refuses the same, without a word. */
+const char *facts_find_fault(const struct rollout_facts *f, const struct topology *t, char *ret_why,
+                             size_t size);
+
 json_t *topology_to_json(const struct topology *t, int64_t canary);
 int topology_from_json(const json_t *o, struct topology *ret, int64_t *ret_canary, struct err *err);
 

@@ -3,17 +3,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/cli.h"
-#include "base/file.h"
 #include "golden.h"
 #include "policy_file.h"
+#include "replay_tell.h"
+#include "run_record.h"
 #include "table.h"
 
-#define POLICY_FILE_CAP 65536
-#define DEFAULT_SEEDS   300
-#define MAX_SEEDS       1000000
+#define DEFAULT_SEEDS 300
+#define MAX_SEEDS     1000000
 
 static int golden_verb(struct cli *cli, struct err *err)
 {
@@ -29,33 +28,17 @@ static int golden_verb(struct cli *cli, struct err *err)
 
 struct request {
     struct policy policy;
-    const char *scenarios_dir;
+    const char *scenarios_dir, *record; /* record: a file, or NULL */
     int64_t seeds, seed, threads, fleet, budget;
     json_t *results; /* a list */
     bool headed;
 };
 
-static int read_policy_path(const char *path, struct policy *ret, struct err *err)
+static const char *policies_dir(const struct cli *cli)
 {
-    _cleanup_(buf_release)
-    struct buf text;
-    int r;
+    const char *dir = cli_get(cli, "policies");
 
-    buf_init(&text, POLICY_FILE_CAP);
-    r = file_read(path, &text, err);
-    return r < 0 ? r : policy_parse(text.data, text.len, path, ret, err);
-}
-
-/* A name in the policies' folder, or a file's path. */
-static int read_policy(const struct cli *cli, struct policy *ret, struct err *err)
-{
-    const char *name = cli_get(cli, "policy"), *dir = cli_get(cli, "policies");
-
-    if (!name)
-        name = "standard";
-    if (strpbrk(name, "/."))
-        return read_policy_path(name, ret, err);
-    return policy_read(dir ? dir : FIREBREAK_POLICIES_DIR, name, NULL, ret, err);
+    return dir ? dir : FIREBREAK_POLICIES_DIR;
 }
 
 static int read_request(const struct cli *cli, struct request *q, struct err *err)
@@ -70,7 +53,8 @@ static int read_request(const struct cli *cli, struct request *q, struct err *er
         {"fleet", 1, SCENARIO_FLEET_MAX, 0, &q->fleet},
         {"budget", 1, 1000000000, 0, &q->budget},
     };
-    int r = read_policy(cli, &q->policy, err);
+    const char *name = cli_get(cli, "policy");
+    int r = policy_find(policies_dir(cli), name ? name : "standard", &q->policy, err);
 
     for (size_t i = 0; r == 0 && i < sizeof(numbers) / sizeof(numbers[0]); i++)
         r = cli_get_int(cli, numbers[i].name, numbers[i].min, numbers[i].max, numbers[i].otherwise,
@@ -80,6 +64,13 @@ static int read_request(const struct cli *cli, struct request *q, struct err *er
     q->scenarios_dir = cli_get(cli, "scenarios");
     if (!q->scenarios_dir)
         q->scenarios_dir = FIREBREAK_SCENARIOS_DIR;
+    q->record = cli_get(cli, "record");
+    if (!q->record)
+        return r;
+    if (!cli_has(cli, "seeds"))
+        q->seeds = 1;
+    if (r == 0 && (q->seeds != 1 || strcmp(cli_get(cli, "scenario"), "all") == 0))
+        r = err_set(err, ERR_USAGE, "--record is of one rollout: one scenario, one seed");
     return r;
 }
 
@@ -93,6 +84,8 @@ static int run_scenario(const struct cli *cli, struct request *q, const char *na
                             .policy_name = q->policy.name,
                             .seeds = (int)q->seeds,
                             .seed = (uint64_t)q->seed,
+                            .play = q->record ? run_record : NULL,
+                            .ctx = q->record,
                             .threads = (int)q->threads,
                             .progress = isatty(STDERR_FILENO) ? stderr : NULL};
     bool standard_fleet;
@@ -162,6 +155,61 @@ static int run_verb(struct cli *cli, struct err *err)
     return r;
 }
 
+DEFINE_CLEANUP(struct replay *, replay_free)
+
+/* The one asked for, or the record's own: in it, or by a name that is no path. */
+static int replay_policy(const struct cli *cli, const struct record_head *head, struct policy *ret,
+                         struct err *err)
+{
+    const char *name = cli_get(cli, "policy");
+
+    if (name)
+        return policy_find(policies_dir(cli), name, ret, err);
+    if (!head->has_policy)
+        return policy_read(policies_dir(cli), head->policy_name, NULL, ret, err);
+    *ret = head->policy;
+    return 0;
+}
+
+static int open_replay(const struct cli *cli, struct replay **ret, struct err *err)
+{
+    struct policy policy;
+    struct record *record;
+    int r = record_open(cli->args[0], &record, err);
+
+    if (r < 0)
+        return r;
+    r = replay_policy(cli, record_head(record), &policy, err);
+    if (r == 0)
+        return replay_new(record, &policy, ret, err);
+    record_close(record);
+    return r;
+}
+
+static int replay_verb(struct cli *cli, struct err *err)
+{
+    _cleanup_(replay_free_p)
+    struct replay *replay = NULL;
+    struct replay_teller teller = {.out = stdout, .json = cli->json};
+    int got = 1, r = open_replay(cli, &replay, err);
+
+    while (r == 0 && (got = replay_step(replay, err)) > 0)
+        r = replay_tell(&teller, replay, err);
+    if (r == 0 && got < 0)
+        r = got;
+    if (r == 0)
+        r = replay_tell_final(&teller, replay, !cli_get(cli, "policy"), err);
+    if (r == 0 && replay_ends_halted(replay))
+        cli->exit_status = err_exit_status(ERR_HALTED);
+    return r;
+}
+
+static const struct cli_opt replay_opts[] = {
+    {"policy", "NAME|FILE", "judge by this policy (default: the record's)", false, false},
+    {"policies", "DIR", "where NAME.json of a policy is", false, false},
+    {0},
+};
+
 static const struct cli_opt run_opts[] = {
     {"scenario", "NAME|FILE", "S1 to S12 and others, a file, or 'all'", true, false},
     {"policy", "NAME|FILE", "the policy (default: standard)", false, false},
@@ -172,6 +220,7 @@ static const struct cli_opt run_opts[] = {
     {"budget", "N", "check-ins a second for tracking (default: the policy's)", false, false},
     {"threads", "N", "threads (default: one a processor); the result does not depend on it", false,
      false},
+    {"record", "FILE", "write the rollout, tick by tick, for 'replay'; of one seed", false, false},
     {"scenarios", "DIR", "where NAME.json of a scenario is", false, false},
     {"policies", "DIR", "where NAME.json of a policy is", false, false},
     {0},
@@ -180,6 +229,8 @@ static const struct cli_opt run_opts[] = {
 static const struct cli_verb verbs[] = {
     {"golden", "", "print the gate's arithmetic on fixed counts, to compare with others", NULL,
      golden_verb},
+    {"replay", "FILE", "judge recorded evidence again ('-': standard input); exit 6 where it halts",
+     replay_opts, replay_verb},
     {"run", "", "play a scenario with many seeds and print what came of it", run_opts, run_verb},
     {0},
 };

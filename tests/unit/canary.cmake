@@ -11,6 +11,7 @@ fb_unit(tolerance fb_canary)
 
 # unit tests of canary/sim/
 fb_unit(random fb_sim)
+fb_unit(replay fb_sim)
 fb_unit(golden fb_sim)
 fb_unit(scenario fb_sim)
 fb_unit(sim_fleet fb_sim)

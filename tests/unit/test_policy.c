@@ -2,6 +2,7 @@
 #include "cmocka_all.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "policy_file.h"
@@ -58,6 +59,36 @@ static void test_shipped_policies(void **state)
     assert_int_equal(file.tick_ms, 1000);
     for (int i = 0; i < file.n_rings; i++)
         assert_true(file.rings[i].rho_cr == 0.0 && file.rings[i].rho_sl == 0.0);
+}
+
+/* What is written into a record is read as the same policy. */
+static void test_written_policies_are_read_as_they_were(void **state)
+{
+    static const char *const names[] = {"standard", "urgent", "demo"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct policy p, again;
+        struct err err = {0};
+        json_t *o;
+        char *text;
+
+        assert_int_equal(policy_read(POLICIES, names[i], NULL, &p, &err), 0);
+        p.underpowered = i % 2 ? UNDERPOWERED_APPROVE : UNDERPOWERED_BAKE;
+        p.tau = 1.0 / 3000.0;
+        p.fast_tick_ms = 333;
+        o = policy_to_json(&p);
+        text = json_dumps(o, JSON_COMPACT);
+        if (policy_parse(text, strlen(text), "p.json", &again, &err) < 0)
+            fail_msg("%s", err.msg);
+        assert_same(&p, &again);
+        assert_int_equal(p.underpowered, again.underpowered);
+        assert_int_equal(p.version, again.version);
+        assert_int_equal(p.long_silence_ms, again.long_silence_ms);
+        assert_int_equal(p.reboot_window_ms, again.reboot_window_ms);
+        free(text);
+        json_decref(o);
+    }
 }
 
 static void test_metrics_spend_all(void **state)
@@ -178,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shipped_policies),
+        cmocka_unit_test(test_written_policies_are_read_as_they_were),
         cmocka_unit_test(test_metrics_spend_all),
         cmocka_unit_test(test_bad_files_are_refused),
         cmocka_unit_test(test_names_do_not_leave_the_folder),
