@@ -61,3 +61,14 @@ int draw_within(uint64_t u, int64_t share_ppm)
 {
     return (int64_t)((unsigned __int128)u * PPM >> 64) < share_ppm;
 }
+
+int draw_last_within(int64_t share_ppm, uint64_t *ret)
+{
+    /* The first draw that is not within: the least u with u * PPM >= share * 2^64. */
+    unsigned __int128 end = ((unsigned __int128)share_ppm << 64) + PPM - 1;
+
+    if (share_ppm <= 0)
+        return 0;
+    *ret = share_ppm >= PPM ? UINT64_MAX : (uint64_t)(end / PPM - 1);
+    return 1;
+}

@@ -28,5 +28,7 @@ uint64_t draw_v(const uint8_t draw_key[SHA256_LEN], const char *digest_hex);
 
 /* True if the draw is within a share: floor(draw * 10^6 / 2^64) < share_ppm. */
 int draw_within(uint64_t draw, int64_t share_ppm);
+/* The highest draw within a share; 0 where none is. */
+int draw_last_within(int64_t share_ppm, uint64_t *ret);
 
 #endif

@@ -49,15 +49,10 @@ struct arm *arms_at(struct arms *a, uint32_t device_index)
     return &a->rows[device_index];
 }
 
-bool arm_is_waiting(const struct arm *m, int64_t tick)
+bool arm_is_ready(const struct arm *m)
 {
     return m->known && !arm_is_treated(m) && m->ready && !m->away && !m->held && !m->running &&
-           m->cohort >= 0 && tick - m->ready_tick < ARM_AWAKE_TICKS;
-}
-
-bool arm_is_grantable(const struct arm *m, int64_t tick)
-{
-    return arm_is_waiting(m, tick) && !m->paced;
+           m->cohort >= 0;
 }
 
 bool arm_is_unacknowledged(const struct arm *m)

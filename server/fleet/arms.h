@@ -41,21 +41,32 @@ enum arm_state {
 const char *arm_state_name(enum arm_state s);
 int arm_state_from(const char *text, enum arm_state *ret);
 
+/* What the tally counts an arm as; see tally.h. */
+struct tallied {
+    int32_t slot;           /* of its histogram, or of its permit for being overdue */
+    int32_t soaks, healthy; /* slots by age */
+    uint16_t is;            /* bits of tally.c */
+    uint8_t hist;           /* besides HIST_ALL; 0 none */
+};
+
 struct arm {
     uint64_t u;                                  /* its draw for this release */
-    int64_t first_ready, prev_ready, ready_tick; /* ticks that it said ready in; -1 never */
-    int64_t seen_tick;                           /* last check-in; -1 */
-    int64_t granted_tick, ack_tick;              /* -1 */
+    int32_t first_ready, prev_ready, ready_tick; /* ticks that it said ready in; -1 never */
+    int32_t seen_tick;                           /* last check-in; -1 */
+    int32_t granted_tick, ack_tick;              /* -1 */
     int64_t granted_ms, healthy_ms;              /* of the rollout's clock; -1 */
     int64_t granted_wall_ms;
     struct standing standing;
     struct place silent, long_silent, reboot; /* where it stands in SA, SL and RB */
     struct place alive;                       /* heard lately: at risk in CR */
-    int32_t marks_from;                       /* the round that its marks are of */
+    struct tallied tallied;
+    int32_t heard;                   /* the tally's slot of its last check-in; -1 */
+    int32_t marks_from;              /* the round that its marks are of */
     int32_t crash_tick, reboot_tick; /* of its first crash, its last announced reboot; -1 */
     uint8_t state, stratum;
     uint8_t watched; /* stratum in SA, SL, RB and CR, as of its last check-in; N_STRATA none */
     uint8_t marks;
+    uint8_t group; /* enrolment group, as far as groups are told apart */
     int8_t cohort; /* -1: no row left for it */
     int acks;
     char nonce[NONCE_LEN + 1]; /* of the last permit */
@@ -67,6 +78,7 @@ struct arm {
     bool held;        /* its owner or its boot guard holds updates */
     bool running;     /* runs the release */
     bool away;        /* said goodbye */
+    bool tracked;     /* asked every tick */
     bool steady;      /* no consumer crash in the 7 days before it staged */
     bool direct;      /* counted as direct evidence */
     bool crashed;     /* reported a crash on the release */
@@ -88,10 +100,8 @@ static inline bool arm_is_treated(const struct arm *m)
     return m->state != ARM_UNTREATED;
 }
 
-/* Ready, awake and not treated at the end of `tick`. */
-bool arm_is_waiting(const struct arm *m, int64_t tick);
-/* Of those, the ones that a permit may go to now. */
-bool arm_is_grantable(const struct arm *m, int64_t tick);
+/* Ready and not treated, as of its last check-in. */
+bool arm_is_ready(const struct arm *m);
 /* Treated, and neither healthy nor away with a goodbye. Failed ones never acknowledge: what no
  * direct evidence speaks of (an unblamed rollback) still stops growth so. */
 bool arm_is_unacknowledged(const struct arm *m);

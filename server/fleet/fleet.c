@@ -63,11 +63,6 @@ int fleet_groups(const struct fleet *f)
     return (int)f->by_group.used;
 }
 
-int fleet_group_of(const struct fleet *f, const struct device *d)
-{
-    return (int)strindex_find(&f->by_group, d->group);
-}
-
 bool goodbye_is_away(const char *cause)
 {
     return strcmp(cause, "reboot") != 0;
@@ -133,6 +128,8 @@ static int index_device(struct fleet *f, struct device *d)
         r = strindex_add(&f->by_attempt, d->attempt, f->n);
     if (r == 0 && strindex_find(&f->by_group, d->group) < 0)
         r = strindex_add(&f->by_group, d->group, (int64_t)f->by_group.used);
+    if (r == 0)
+        d->group_index = (int)strindex_find(&f->by_group, d->group);
     return r;
 }
 

@@ -4,7 +4,7 @@
  * the site lock.
  *
  * What a device is in the rollout of a channel (its arm) is not here but in arms.h: an array per
- * rollout, indexed by device.index, so that a tick reads it in one pass.
+ * rollout, indexed by device.index, and its sums in tally.h.
  */
 #ifndef FIREBREAK_SERVER_FLEET_H
 #define FIREBREAK_SERVER_FLEET_H
@@ -38,6 +38,7 @@ struct device {
     char token_id[17];
     char machine[80]; /* "enrol:<hash>" until the first check-in pins its own hash */
     char group[GROUP_NAME_MAX];
+    int group_index; /* below fleet_groups() */
     struct platform platform;
     char cohort[COHORT_NAME_MAX];
     uint8_t draw_key[SHA256_LEN];
@@ -74,9 +75,8 @@ struct device *fleet_find(const struct fleet *f, const char *device_id);
 struct device *fleet_find_attempt(const struct fleet *f, const char *attempt);
 int64_t fleet_size(const struct fleet *f);
 struct device *fleet_at(const struct fleet *f, int64_t index); /* 0 .. fleet_size - 1 */
-/* Enrolment groups with at least one device; the group of a device as a number below that. */
+/* Enrolment groups with at least one device. */
 int fleet_groups(const struct fleet *f);
-int fleet_group_of(const struct fleet *f, const struct device *d);
 /* A goodbye of this cause is a leave of absence; a reboot is expected back. */
 bool goodbye_is_away(const char *cause);
 bool device_in_canary_group(const struct device *d, const char *channel);

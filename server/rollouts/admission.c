@@ -1,24 +1,28 @@
 /* admission: see admission.h. */
 #include "rollouts/admission.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-#include "base/cleanup.h"
-#include "base/err.h"
 
 static bool is_below(const struct threshold *t, const struct arm *m)
 {
     return t->open && m->u <= t->draw;
 }
 
+struct threshold admission_threshold(const struct admission *a, int cohort, bool canary)
+{
+    if (a->canary_ring)
+        return canary ? a->canary_now : (struct threshold){0};
+    return a->now[cohort];
+}
+
 bool admission_below(const struct admission *a, const struct arm *m)
 {
+    struct threshold t;
+
     if (m->cohort < 0)
         return false;
-    if (a->canary_ring)
-        return m->canary && is_below(&a->canary_now, m);
-    return is_below(&a->now[m->cohort], m);
+    t = admission_threshold(a, m->cohort, m->canary);
+    return is_below(&t, m);
 }
 
 bool admission_was_below(const struct admission *a, const struct arm *m)
@@ -53,91 +57,91 @@ void admission_close(struct admission *a)
     a->left_fleet = a->left_canary = 0;
 }
 
-/* The devices that one threshold is moved through. */
-struct pool {
-    int cohort; /* -1: all */
-    bool canary;
-    int64_t k; /* admissions; late ones are taken off */
-};
-
-static bool is_of(const struct pool *p, const struct arm *m, const bool *halted)
+static void add_rows(struct tally_pool *p, const struct admission *a, int cohort, bool canary_only,
+                     const bool *halted)
 {
-    return (p->cohort < 0 || m->cohort == p->cohort) && (!p->canary || m->canary) &&
-           !halted[m->cohort];
+    for (int canary = canary_only; canary < 2 && !halted[cohort]; canary++)
+        p->rows[p->n++] = (struct tally_pool_row){
+            .cohort = cohort, .canary = canary, .at = admission_threshold(a, cohort, canary)};
 }
 
-/* The new threshold of a pool; `draws` has room for all arms. */
-static struct threshold move(const struct admission *a, const struct pool *p,
-                             const struct arms *arms, int64_t tick, const bool *halted,
-                             struct threshold old, uint64_t *draws)
+/* The new threshold of those: moved so that k more may be granted. */
+static int move(const struct tally *t, const struct arms *arms, const struct tally_pool *pool,
+                int64_t k, struct threshold *at)
 {
-    int64_t n = 0, k = p->k;
-    uint64_t at;
+    uint64_t draw;
+    int r = k > 0 ? tally_kth(t, arms, pool, k, &draw) : 0;
 
-    for (int64_t i = 0; i < arms->n; i++) {
-        const struct arm *m = &arms->rows[i];
-
-        if (!arm_is_grantable(m, tick) || !is_of(p, m, halted))
-            continue;
-        if (admission_below(a, m))
-            k--;
-        else
-            draws[n++] = m->u;
-    }
-    if (k <= 0 || n == 0)
-        return old;
-    at = draws_kth(draws, n, k < n ? k : n);
-    if (old.open && old.draw > at)
-        return old;
-    return (struct threshold){.open = true, .draw = at};
+    if (r == 1 && !(at->open && at->draw > draw))
+        *at = (struct threshold){.open = true, .draw = draw};
+    return r < 0 ? r : 0;
 }
 
-static void move_cohorts(struct admission *a, const struct arms *arms, int64_t tick,
-                         const struct rollout_decision *d, const bool *halted, uint64_t *draws)
+static int move_all(const struct admission *a, const struct tally *t, const struct arms *arms,
+                    bool canary_only, int64_t k, const bool *halted, struct threshold *at)
+{
+    struct tally_pool pool = {0};
+
+    for (int c = 0; c < GATE_MAX_COHORTS; c++)
+        add_rows(&pool, a, c, canary_only, halted);
+    return move(t, arms, &pool, k, at);
+}
+
+/* Fleet-wide there is one threshold; a cohort's own may be ahead of it. */
+static int move_together(struct admission *a, const struct tally *t, const struct arms *arms,
+                         int64_t k, const bool *halted)
+{
+    struct threshold next = a->now[0];
+    int r = move_all(a, t, arms, false, k, halted, &next);
+
+    for (int c = 0; r == 0 && k > 0 && c < GATE_MAX_COHORTS; c++)
+        if (next.open && !(a->now[c].open && a->now[c].draw > next.draw))
+            a->now[c] = next;
+    return r;
+}
+
+static int move_cohorts(struct admission *a, const struct tally *t, const struct arms *arms,
+                        const int64_t *admit, const bool *halted)
 {
     struct threshold next[GATE_MAX_COHORTS];
+    int r = 0;
 
-    for (int c = 0; c < GATE_MAX_COHORTS; c++) {
-        struct pool p = {.cohort = d->fleet_wide ? -1 : c,
-                         .k = d->fleet_wide ? d->admit_fleet : d->admit[c]};
+    memcpy(next, a->now, sizeof next);
+    for (int c = 0; r == 0 && c < GATE_MAX_COHORTS; c++) {
+        struct tally_pool pool = {0};
 
-        next[c] = a->now[c];
-        if (p.k <= 0)
-            continue;
-        /* Fleet-wide the pool is the same for all: one pass, then copied. */
-        if (d->fleet_wide && c > 0)
-            next[c] = a->now[c].open && next[0].open && a->now[c].draw > next[0].draw ? a->now[c]
-                                                                                      : next[0];
-        else
-            next[c] = move(a, &p, arms, tick, halted, a->now[c], draws);
+        add_rows(&pool, a, c, false, halted);
+        r = move(t, arms, &pool, admit[c], &next[c]);
     }
-    memcpy(a->now, next, sizeof a->now);
+    if (r == 0)
+        memcpy(a->now, next, sizeof a->now);
+    return r;
 }
 
-int admission_move(struct admission *a, const struct arms *arms, int64_t tick,
+int admission_move(struct admission *a, const struct tally *t, const struct arms *arms,
                    const struct rollout_decision *d, bool canary_ring, const bool *halted)
 {
-    _cleanup_(free_p)
-    uint64_t *draws = malloc((size_t)(arms->n + 1) * sizeof *draws);
+    struct admission to = *a;
+    int r;
 
-    if (!draws)
-        return -ERR_NOMEM;
-    a->canary_ring = canary_ring;
-    a->fleet_wide = d->fleet_wide;
-    memcpy(a->before, a->now, sizeof a->before);
-    a->canary_before = a->canary_now;
-    if (canary_ring) {
-        struct pool p = {.cohort = -1, .canary = true, .k = d->admit_canary};
-
-        a->canary_now = move(a, &p, arms, tick, halted, a->canary_now, draws);
-    } else {
-        move_cohorts(a, arms, tick, d, halted, draws);
-    }
-    memcpy(a->left, d->admit, sizeof a->left);
+    to.canary_ring = canary_ring;
+    to.fleet_wide = d->fleet_wide;
+    memcpy(to.before, a->now, sizeof to.before);
+    to.canary_before = a->canary_now;
+    if (canary_ring)
+        r = move_all(&to, t, arms, true, d->admit_canary, halted, &to.canary_now);
+    else if (d->fleet_wide)
+        r = move_together(&to, t, arms, d->admit_fleet, halted);
+    else
+        r = move_cohorts(&to, t, arms, d->admit, halted);
+    if (r < 0)
+        return r;
+    memcpy(to.left, d->admit, sizeof to.left);
     for (int c = 0; c < GATE_MAX_COHORTS; c++)
         if (halted[c])
-            a->left[c] = 0;
-    a->left_fleet = d->admit_fleet;
-    a->left_canary = d->admit_canary;
+            to.left[c] = 0;
+    to.left_fleet = d->admit_fleet;
+    to.left_canary = d->admit_canary;
+    *a = to;
     return 0;
 }

@@ -6,13 +6,8 @@
 #ifndef FIREBREAK_SERVER_ADMISSION_H
 #define FIREBREAK_SERVER_ADMISSION_H
 
-#include "fleet/arms.h"
+#include "fleet/tally.h"
 #include "rollout.h"
-
-struct threshold {
-    bool open; /* false: nobody is below */
-    uint64_t draw;
-};
 
 struct admission {
     struct threshold now[GATE_MAX_COHORTS], before[GATE_MAX_COHORTS];
@@ -27,10 +22,12 @@ bool admission_below(const struct admission *a, const struct arm *m);
 bool admission_was_below(const struct admission *a, const struct arm *m);
 bool admission_has_room(const struct admission *a, const struct arm *m);
 void admission_take(struct admission *a, const struct arm *m);
+/* The threshold of those of a cohort that are in the canary group, or of the others. */
+struct threshold admission_threshold(const struct admission *a, int cohort, bool canary);
 
-/* At the end of `tick`: allowances of the next one and the moved threshold. Late devices, passed
+/* At the end of a tick: allowances of the next one and the moved threshold. Late devices, passed
  * while away, are counted first. halted: per cohort. 0 or -ERR_NOMEM (nothing changes). */
-int admission_move(struct admission *a, const struct arms *arms, int64_t tick,
+int admission_move(struct admission *a, const struct tally *t, const struct arms *arms,
                    const struct rollout_decision *d, bool canary_ring, const bool *halted);
 /* Nobody more (halt, contradiction). */
 void admission_close(struct admission *a);

@@ -1,73 +1,54 @@
 /*
- * facts: the end of a tick in numbers, for the gate. Batches come from counters and watches; what
- * depends on "now" (ready, late, overdue) is read from the arms in one pass: some 150 bytes a
- * device, once a tick, with no second copy of the truth to drift away from it.
+ * facts: the end of a tick in numbers, for the gate. Batches come from counters and watches, the
+ * rest from the tally; nothing here passes over the devices.
  */
 #include <string.h>
 
 #include "rollouts/flight.h"
 
-struct pass {
-    struct flight *flight;
-    const struct fleet *fleet;
-    int64_t tick, now_ms, boot_ms;
-    int64_t lately_ms; /* heard within this: awake */
-    struct rollout_facts *f;
-    uint64_t silent_groups[4]; /* bits; groups beyond share them */
-};
-
-static void add_treated(const struct pass *p, const struct arm *m, struct cohort_facts *c)
+/* One cohort's devices in the canary group, or the others: those not treated. */
+static void add_row(const struct flight *f, int cohort, bool canary, struct cohort_facts *to)
 {
-    const struct policy *policy = &p->flight->gate.policy;
-    bool healthy = m->state == ARM_HEALTHY;
+    const struct threshold admitted = admission_threshold(&f->admission, cohort, canary);
+    const struct threshold stages = flight_stage_threshold(f, cohort);
+    struct tally_counts all, below, staging;
 
-    c->admitted++;
-    c->canary_admitted += m->canary;
-    c->healthy += healthy;
-    c->healthy_slow += healthy && m->healthy_ms <= p->now_ms - policy->slow_window_ms;
-    c->excused += !healthy && m->away;
-    c->overdue += arm_is_unacknowledged(m) && p->tick - m->granted_tick >= policy->stuck_ticks;
-    c->direct += m->direct;
-    c->soaking += !m->soaked && m->acks > 0 && m->state != ARM_ROLLED_BACK &&
-                  m->state != ARM_RECALLED && p->now_ms - m->granted_ms <= policy->direct_window_ms;
-}
-
-static void add_untreated(const struct pass *p, const struct arm *m, const struct device *d,
-                          struct cohort_facts *c)
-{
-    const struct admission *a = &p->flight->admission;
-    bool waiting = arm_is_waiting(m, p->tick), below = admission_below(a, m);
-    bool awake = !m->away && d->seen_boot_ms >= 0 && p->boot_ms - d->seen_boot_ms <= p->lately_ms;
-
-    if (m->running)
-        return; /* has it from elsewhere */
-    /* Passed by the threshold, but the manifest's pace is still ahead of it: not to be had yet. */
-    c->late += below && waiting && !m->paced;
-    c->ready += waiting && !below;
-    c->canary_ready += waiting && m->canary;
-    c->passed_away += below && !(waiting && !m->paced);
-    c->staging += awake && !m->ready && !m->held && flight_stages(p->flight, m);
-    if (waiting && m->evidence && !m->crash_spent)
-        c->controls++;
-}
-
-static void add_arm(struct pass *p, struct arm *m, const struct device *d)
-{
-    struct cohort_facts *c;
-
-    if (!m->known || m->cohort < 0)
+    if (!f->tally.rows[cohort][canary])
         return;
-    c = &p->f->cohorts[m->cohort];
-    c->canary_size += m->canary;
-    if (arm_is_treated(m))
-        add_treated(p, m, c);
-    else
-        add_untreated(p, m, d, c);
-    if (counters_fails(&m->standing, p->tick) && m->standing.side == SIDE_CONTROL) {
-        int g = fleet_group_of(p->fleet, d) & 255;
-
-        p->silent_groups[g / 64] |= UINT64_C(1) << (g % 64);
+    tally_count(&f->tally, &f->arms, cohort, canary, NULL, &all);
+    tally_count(&f->tally, &f->arms, cohort, canary, &admitted, &below);
+    /* Passed by the threshold, but the manifest's pace is still ahead of it: not to be had yet. */
+    to->late += below.grantable;
+    to->ready += all.grantable + all.paced - below.grantable - below.paced;
+    to->passed_away += below.all - below.grantable;
+    if (canary) { /* they stage whatever the share */
+        to->canary_size += f->tally.rows[cohort][canary]->size;
+        to->canary_ready += all.grantable + all.paced;
+        to->staging += flight_cohort_stages(f, cohort) ? all.staging : 0;
+    } else {
+        tally_count(&f->tally, &f->arms, cohort, canary, &stages, &staging);
+        to->staging += staging.staging;
     }
+}
+
+static void add_cohort(const struct flight *f, int cohort, struct cohort_facts *to)
+{
+    const struct tally *t = &f->tally;
+    const struct tally_sums *s = &t->sums[cohort];
+
+    for (int canary = 0; canary < 2; canary++)
+        add_row(f, cohort, canary, to);
+    to->admitted = s->admitted;
+    to->canary_admitted = s->canary_admitted;
+    to->healthy = s->healthy;
+    to->healthy_slow = t->healthy.past[cohort];
+    to->excused = s->excused;
+    to->overdue = t->overdue.past[cohort];
+    to->direct = s->direct;
+    to->soaking = ages_recent(&t->soaking, cohort);
+    to->control_crashes = f->control_crashes[cohort];
+    /* Those that crashed were at risk, too. */
+    to->controls = tally_controls(t, cohort) + f->control_crashes[cohort];
 }
 
 static void sum_controls(struct rollout_facts *f)
@@ -82,30 +63,12 @@ static void sum_controls(struct rollout_facts *f)
 
 void facts_collect(const struct server *s, struct flight *f, struct facts *ret)
 {
-    const struct fleet *fleet = s->fleet;
     int64_t age_s = (clock_wall_ms(s->clock) - f->published_ms) / 1000;
-    int64_t interval_ms = s->config.checkin_interval_ms;
-    struct pass p = {.flight = f,
-                     .fleet = fleet,
-                     .tick = f->tick,
-                     .now_ms = f->elapsed_ms,
-                     .boot_ms = clock_boot_ms(s->clock),
-                     .lately_ms = 2 * (interval_ms > f->tick_ms ? interval_ms : f->tick_ms),
-                     .f = &ret->f};
-    int bits = 0;
 
     memset(ret, 0, sizeof *ret);
-    for (int64_t i = 0; i < fleet_size(fleet) && i < f->arms.n; i++)
-        add_arm(&p, &f->arms.rows[i], fleet_at(fleet, i));
-    for (int i = 0; i < 4; i++)
-        bits += __builtin_popcountll(p.silent_groups[i]);
-    f->counters.silent_groups[(f->tick + COUNTERS_TICKS - COUNTERS_DEADLINE) % COUNTERS_TICKS] =
-        bits;
-    for (int c = 0; c < GATE_MAX_COHORTS; c++) {
-        ret->f.cohorts[c].control_crashes = f->control_crashes[c];
-        ret->f.cohorts[c].controls += f->control_crashes[c]; /* were at risk, too */
-    }
-
+    tally_expire(&f->tally, f->elapsed_ms);
+    for (int c = 0; c < GATE_MAX_COHORTS; c++)
+        add_cohort(f, c, &ret->f.cohorts[c]);
     ret->f.now_ms = f->elapsed_ms;
     ret->f.tick = f->tick;
     ret->f.batches = ret->batches;
@@ -114,9 +77,8 @@ void facts_collect(const struct server *s, struct flight *f, struct facts *ret)
     ret->f.n_batches += flight_watch_resolve(f, f->elapsed_ms, ret->batches + ret->f.n_batches,
                                              FACTS_MAX_BATCHES - ret->f.n_batches);
     sum_controls(&ret->f);
-    if (f->tick >= COUNTERS_LAG)
-        ret->f.silent_groups = f->counters.silent_groups[(f->tick - COUNTERS_LAG) % COUNTERS_TICKS];
-    ret->f.groups = fleet_groups(fleet);
+    ret->f.silent_groups = counters_silent_groups(&f->counters, f->tick - COUNTERS_LAG);
+    ret->f.groups = fleet_groups(s->fleet);
     ret->f.pace_ppm = pace_share_ppm(&f->pace, age_s > 0 ? age_s : 0);
     ret->f.person_promotes = f->person_promotes;
 }

@@ -2,10 +2,11 @@
  * flight: one rollout in flight, and the channel it flies on. Inside the server only: what
  * rollouts_*.c, facts.c, plan_make.c and the check-in's handler share. Site lock throughout.
  *
- *   a check-in   flight_arm -> flight_hear -> flight_ask -> flight_grant | flight_count ->
- * flight_watch a tick       facts_collect -> rollout_tick -> flight_turn, plan_make a restart rows
- * -> rollout_init, every stored tick's facts through rollout_tick, exposures and device_channel
- * rows into arms -> flight_resume
+ *   a check-in   flight_arm -> flight_hear -> flight_ask -> flight_grant | flight_count_control
+ *                -> flight_watch; each one that changes an arm tells the tally
+ *   a tick       facts_collect -> rollout_tick -> flight_turn, plan_make
+ *   a restart    rows -> rollout_init, every stored tick's facts through rollout_tick, exposures
+ *                and device_channel rows into arms -> flight_resume
  *
  * Ticks advance only while the server runs, on its boot clock.
  */
@@ -14,6 +15,7 @@
 
 #include "rollouts/admission.h"
 #include "fleet/arms.h"
+#include "fleet/tally.h"
 #include "fleet/watch.h"
 #include "rollouts/checkin_decide.h"
 #include "facts_json.h"
@@ -50,6 +52,7 @@ struct flight {
     bool person_promotes; /* for the next tick */
 
     struct arms arms;
+    struct tally tally; /* of the arms */
     struct counters counters;
     struct admission admission;
     int64_t control_crashes[GATE_MAX_COHORTS];            /* this tick */
@@ -110,6 +113,9 @@ static inline bool flight_is_open(const struct flight *f)
 }
 int64_t flight_elapsed_ms(const struct flight *f, const struct clock *clock);
 bool flight_in_canary_ring(const struct flight *f);
+/* Whether anybody of a cohort should stage; and which draws, outside the canary group. */
+bool flight_cohort_stages(const struct flight *f, int cohort);
+struct threshold flight_stage_threshold(const struct flight *f, int cohort);
 /* True where the plan says that this device should stage, or run, the release. */
 bool flight_stages(const struct flight *f, const struct arm *m);
 void flight_note(struct flight *f, int64_t at_ms, const struct rollout_decision *d);
@@ -125,11 +131,17 @@ struct hearing {
     int64_t wall_ms;
 };
 
+/* The gate is set up: before the first tick and the first arm. The interval is the longest that
+ * devices are told. */
+void flight_open(struct flight *f, int64_t interval_ms);
+
 /* The device's arm, made where it is new. NULL: no memory. */
 struct arm *flight_arm(struct flight *f, const struct device *d, int64_t wall_ms);
 /* Take in what it says: signs of life, events, acknowledgements. True where its exposure changed.
  */
 bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const struct hearing *h);
+/* It is in the canary group from now on (where there is memory for that). */
+void flight_make_canary(struct flight *f, struct arm *m);
 struct decide flight_ask(const struct channel *ch, const struct arm *m, const struct hearing *h);
 /* A permit goes out: one exposure, also when asked again. */
 void flight_grant(struct flight *f, struct arm *m, const struct hearing *h, enum verdict_kind kind);
@@ -138,6 +150,8 @@ void flight_count_control(struct flight *f, struct arm *m, const struct hearing 
                           const struct decide *d);
 struct row_exposure flight_exposure(const struct flight *f, const struct arm *m,
                                     const struct device *d);
+/* Into the trial of this tick (SF). */
+void flight_enter(struct flight *f, struct arm *m, enum stratum stratum, enum arm_side side);
 /* Out of the statistics, whatever comes. */
 void flight_drop_evidence(struct flight *f, struct arm *m);
 

@@ -19,6 +19,9 @@ static void arm_fill(struct flight *f, struct arm *m, const struct device *d, in
     if (cohort < 0)
         cohort = rollout_add_cohort(&f->gate, d->cohort, d->platform.os);
     *m = (struct arm){.known = true,
+                      .tracked = true,
+                      .heard = -1,
+                      .group = (uint8_t)(d->group_index % COUNTERS_GROUPS),
                       .u = draw_u(d->draw_key, f->digest),
                       .cohort = (int8_t)cohort,
                       .first_ready = -1,
@@ -48,9 +51,20 @@ struct arm *flight_arm(struct flight *f, const struct device *d, int64_t wall_ms
 {
     struct arm *m = arms_at(&f->arms, d->index);
 
-    if (m && !m->known)
-        arm_fill(f, m, d, wall_ms);
+    if (!m || m->known)
+        return m;
+    arm_fill(f, m, d, wall_ms);
+    if (m->cohort >= 0 && tally_join(&f->tally, m, d->index) < 0) {
+        m->known = false;
+        return NULL;
+    }
     return m;
+}
+
+void flight_make_canary(struct flight *f, struct arm *m)
+{
+    /* Without memory for it it stays outside the group until its next check-in. */
+    (void)tally_make_canary(&f->tally, m, (uint32_t)(m - f->arms.rows));
 }
 
 void flight_drop_evidence(struct flight *f, struct arm *m)
@@ -59,6 +73,7 @@ void flight_drop_evidence(struct flight *f, struct arm *m)
     flight_watch_drop(f, m);
     m->evidence = false;
     m->direct = false;
+    tally_note(&f->tally, m);
 }
 
 /* --- events ----------------------------------------------------------------------------------- */
@@ -187,7 +202,7 @@ static void acknowledge(struct flight *f, struct arm *m)
         m->state = ARM_APPLIED;
     if (f->tick <= m->granted_tick || f->tick <= m->ack_tick)
         return;
-    m->ack_tick = f->tick;
+    m->ack_tick = (int32_t)f->tick;
     if (++m->acks >= ARM_ACKS && m->state != ARM_HEALTHY) {
         m->state = ARM_HEALTHY;
         m->healthy_ms = f->elapsed_ms;
@@ -206,13 +221,13 @@ static void hear_ready(struct flight *f, struct arm *m, const struct device *d,
     if (!m->ready || m->held)
         return;
     if (m->first_ready < 0) {
-        m->first_ready = f->tick;
+        m->first_ready = (int32_t)f->tick;
         m->steady = was_steady(d, h->wall_ms);
         flight_watch_staged(m, d, h);
     }
     if (m->ready_tick != f->tick) {
         m->prev_ready = m->ready_tick;
-        m->ready_tick = f->tick;
+        m->ready_tick = (int32_t)f->tick;
     }
 }
 
@@ -236,8 +251,10 @@ bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const 
     if (d->no_evidence && m->evidence)
         flight_drop_evidence(f, m);
     counters_alive(&f->counters, &m->standing, f->tick);
-    m->seen_tick = f->tick;
-    m->canary |= device_in_canary_group(d, f->channel);
+    m->seen_tick = (int32_t)f->tick;
+    tally_heard(&f->tally, m);
+    if (device_in_canary_group(d, f->channel))
+        flight_make_canary(f, m);
     m->away = h->leaving && is_away(h);
     if (m->away)
         counters_excuse(&f->counters, &m->standing, f->tick);
@@ -247,6 +264,7 @@ bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const 
         if (h->fresh[i])
             hear_event(f, m, &h->checkin->events[i]);
     acknowledge(f, m);
+    tally_note(&f->tally, m);
     return arm_is_treated(m) &&
            (m->state != before.state || m->acks != before.acks || m->direct != before.direct);
 }
@@ -328,6 +346,17 @@ static enum stratum stratum_of(const struct flight *f, const struct arm *m, cons
     return STRATUM_MAIN;
 }
 
+void flight_enter(struct flight *f, struct arm *m, enum stratum stratum, enum arm_side side)
+{
+    const struct standing into = {.tick = (int32_t)f->tick,
+                                  .cohort = (uint8_t)m->cohort,
+                                  .stratum = (uint8_t)stratum,
+                                  .side = (uint8_t)side,
+                                  .group = m->group};
+
+    counters_enter(&f->counters, &m->standing, &into);
+}
+
 void flight_grant(struct flight *f, struct arm *m, const struct hearing *h, enum verdict_kind kind)
 {
     enum stratum stratum;
@@ -338,13 +367,14 @@ void flight_grant(struct flight *f, struct arm *m, const struct hearing *h, enum
     stratum = stratum_of(f, m, h, SIDE_TREATED);
     m->state = ARM_GRANTED;
     m->stratum = (uint8_t)stratum;
-    m->granted_tick = f->tick;
+    m->granted_tick = (int32_t)f->tick;
     m->granted_ms = f->elapsed_ms;
     m->granted_wall_ms = h->wall_ms;
     admission_take(&f->admission, m);
     counters_excuse(&f->counters, &m->standing, f->tick);
     if (stratum != N_STRATA)
-        counters_enter(&f->counters, &m->standing, f->tick, m->cohort, stratum, SIDE_TREATED);
+        flight_enter(f, m, stratum, SIDE_TREATED);
+    tally_note(&f->tally, m);
 }
 
 void flight_count_control(struct flight *f, struct arm *m, const struct hearing *h,
@@ -352,13 +382,13 @@ void flight_count_control(struct flight *f, struct arm *m, const struct hearing 
 {
     enum stratum stratum;
 
-    if (d->kind != DECIDE_WAIT || !arm_is_waiting(m, f->tick) || m->standing.tick >= 0 ||
+    if (d->kind != DECIDE_WAIT || !tally_is_waiting(&f->tally, m) || m->standing.tick >= 0 ||
         !flight_is_open(f) || f->gate.halted[m->cohort] || admission_below(&f->admission, m) ||
         h->channel->snapshot_version < f->min_snapshot)
         return;
     stratum = stratum_of(f, m, h, SIDE_CONTROL);
     if (stratum != N_STRATA)
-        counters_enter(&f->counters, &m->standing, f->tick, m->cohort, stratum, SIDE_CONTROL);
+        flight_enter(f, m, stratum, SIDE_CONTROL);
 }
 
 struct row_exposure flight_exposure(const struct flight *f, const struct arm *m,

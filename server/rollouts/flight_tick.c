@@ -14,6 +14,7 @@ void flight_free(struct flight *f)
     if (!f)
         return;
     arms_release(&f->arms);
+    tally_release(&f->tally);
     free(f->policy_text);
     free(f->topology_text);
     free(f->ended_ms_of_tick);
@@ -32,15 +33,46 @@ bool flight_in_canary_ring(const struct flight *f)
     return f->gate.n_rings > 0 && f->gate.rings[f->gate.ring].kind == RING_CANARY;
 }
 
-bool flight_stages(const struct flight *f, const struct arm *m)
+static int64_t stage_ppm(const struct flight *f, int cohort)
 {
     int64_t ppm = f->last.stage_ppm;
 
-    if (!flight_is_open(f) || m->cohort < 0 || f->gate.halted[m->cohort])
-        return false;
-    if (f->last.stage_cohort_ppm[m->cohort] > ppm)
-        ppm = f->last.stage_cohort_ppm[m->cohort];
-    return m->canary || draw_within(m->u, ppm);
+    return f->last.stage_cohort_ppm[cohort] > ppm ? f->last.stage_cohort_ppm[cohort] : ppm;
+}
+
+bool flight_cohort_stages(const struct flight *f, int cohort)
+{
+    return flight_is_open(f) && cohort >= 0 && !f->gate.halted[cohort];
+}
+
+bool flight_stages(const struct flight *f, const struct arm *m)
+{
+    return flight_cohort_stages(f, m->cohort) &&
+           (m->canary || draw_within(m->u, stage_ppm(f, m->cohort)));
+}
+
+struct threshold flight_stage_threshold(const struct flight *f, int cohort)
+{
+    uint64_t last;
+
+    if (!flight_cohort_stages(f, cohort) || !draw_last_within(stage_ppm(f, cohort), &last))
+        return (struct threshold){0};
+    return (struct threshold){.open = true, .draw = last};
+}
+
+void flight_open(struct flight *f, int64_t interval_ms)
+{
+    const struct policy *p = &f->gate.policy;
+    const struct tally_config config = {.devices = topology_fleet(&f->gate.topology),
+                                        .stuck_ticks = p->stuck_ticks,
+                                        .slow_window_ms = p->slow_window_ms,
+                                        .direct_window_ms = p->direct_window_ms,
+                                        .interval_ms =
+                                            interval_ms > p->tick_ms ? interval_ms : p->tick_ms};
+
+    f->admission.canary_ring = flight_in_canary_ring(f);
+    flight_watch_open(f);
+    tally_init(&f->tally, &config);
 }
 
 void flight_note(struct flight *f, int64_t at_ms, const struct rollout_decision *d)
@@ -87,14 +119,14 @@ bool flight_shared_row_halted(const struct flight *f)
     return false;
 }
 
-struct tally {
+struct platform_count {
     const char *cohort, *os;
     int64_t n;
 };
 
 static int by_size(const void *a, const void *b)
 {
-    const struct tally *x = a, *y = b;
+    const struct platform_count *x = a, *y = b;
 
     if (x->n != y->n)
         return x->n > y->n ? -1 : 1;
@@ -102,11 +134,11 @@ static int by_size(const void *a, const void *b)
 }
 
 /* Devices by cohort, largest first; *ret_n rows in the caller's memory. NULL: no memory. */
-static struct tally *tally_fleet(const struct fleet *fleet, const char *channel, int *ret_n,
-                                 int64_t *ret_canary)
+static struct platform_count *count_platforms(const struct fleet *fleet, const char *channel,
+                                              int *ret_n, int64_t *ret_canary)
 {
     int64_t size = fleet_size(fleet);
-    struct tally *t = calloc((size_t)size + 1, sizeof *t);
+    struct platform_count *t = calloc((size_t)size + 1, sizeof *t);
     int n = 0;
 
     *ret_canary = 0;
@@ -118,7 +150,7 @@ static struct tally *tally_fleet(const struct fleet *fleet, const char *channel,
         while (k < n && strcmp(t[k].cohort, d->cohort) != 0)
             k++;
         if (k == n)
-            t[n++] = (struct tally){.cohort = d->cohort, .os = d->platform.os};
+            t[n++] = (struct platform_count){.cohort = d->cohort, .os = d->platform.os};
         t[k].n++;
     }
     if (t)
@@ -150,11 +182,11 @@ void flight_topology(const struct fleet *fleet, const char *channel, struct topo
                      int64_t *ret_canary)
 {
     _cleanup_(free_p)
-    struct tally *t = NULL;
+    struct platform_count *t = NULL;
     int n = 0;
 
     memset(ret, 0, sizeof *ret);
-    t = tally_fleet(fleet, channel, &n, ret_canary);
+    t = count_platforms(fleet, channel, &n, ret_canary);
     for (int i = 0; t && i < n; i++) {
         bool shared = n > GATE_MAX_COHORTS && i >= GATE_MAX_COHORTS - 1;
         struct topology_cohort *c = &ret->cohorts[shared ? GATE_MAX_COHORTS - 1 : i];
@@ -172,7 +204,7 @@ void flight_topology(const struct fleet *fleet, const char *channel, struct topo
 
 int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot_ms)
 {
-    int r = admission_move(&f->admission, &f->arms, f->tick, d, flight_in_canary_ring(f),
+    int r = admission_move(&f->admission, &f->tally, &f->arms, d, flight_in_canary_ring(f),
                            f->gate.halted);
     bool staged_more = d->stage_ppm > f->last.stage_ppm;
 
@@ -184,6 +216,7 @@ int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot
     f->tick_begun_boot_ms = boot_ms;
     f->person_promotes = false;
     flight_watch_turn(f, f->elapsed_ms, staged_more);
+    tally_turn(&f->tally, (int32_t)f->tick, f->elapsed_ms);
     memset(f->control_crashes, 0, sizeof f->control_crashes);
     counters_turn(&f->counters, f->tick);
     return 0;
@@ -230,9 +263,10 @@ void flight_resume(struct flight *f, int64_t boot_ms)
 
         m->standing.tick = -1;
         if (stratum != N_STRATA)
-            counters_enter(&f->counters, &m->standing, f->tick, m->cohort, stratum, side);
+            flight_enter(f, m, stratum, side);
         /* One that was awake is to be waited for as if it had just been heard. */
         if (m->known && !arm_is_treated(m) && m->ready && f->tick - m->ready_tick < ARM_AWAKE_TICKS)
-            m->ready_tick = m->seen_tick = f->tick;
+            m->ready_tick = m->seen_tick = (int32_t)f->tick;
     }
+    tally_again(&f->tally, &f->arms);
 }

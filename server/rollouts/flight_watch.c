@@ -141,9 +141,11 @@ void flight_alive(struct flight *f, struct arm *m)
     const struct hearing h = {0}; /* nothing new is known of it */
 
     counters_alive(&f->counters, &m->standing, f->tick);
-    m->seen_tick = f->tick;
+    m->seen_tick = (int32_t)f->tick;
+    tally_heard(&f->tally, m);
     if (!m->away)
         flight_watch(f, m, &h);
+    tally_note(&f->tally, m);
 }
 
 /* --- crashes and reboots ---------------------------------------------------------------------- */

@@ -136,9 +136,13 @@ static int flight_arms(struct server *s, struct flight *f, struct err *err)
 {
     for (int64_t i = 0; i < fleet_size(s->fleet); i++) {
         struct device *d = fleet_at(s->fleet, i);
+        struct arm *m = flight_arm(f, d, f->started_ms);
 
-        if (!flight_arm(f, d, f->started_ms))
+        if (!m)
             return err_set(err, ERR_NOMEM, "no memory for the arms");
+        if (d->seen_boot_ms >= 0 && !d->away)
+            tally_heard_before(&f->tally, m, f->tick_begun_boot_ms - d->seen_boot_ms);
+        tally_note(&f->tally, m);
         for (int k = 0; k < d->n_channels; k++)
             if (strcmp(d->channels[k].channel, f->channel) == 0)
                 d->channels[k].ready_tick = d->channels[k].last_tick = -1;
@@ -174,8 +178,7 @@ static int flight_new(struct server *s, const struct act *a, const struct manife
         memcpy(f->policy_name, p.name, sizeof f->policy_name);
         rollout_first(&f->gate, &f->last);
         f->tick_ms = f->last.tick_ms;
-        f->admission.canary_ring = flight_in_canary_ring(f);
-        flight_watch_open(f);
+        flight_open(f, s->config.checkin_interval_ms);
         r = flight_arms(s, f, err);
     }
     if (r < 0) {

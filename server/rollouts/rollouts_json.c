@@ -48,7 +48,7 @@ static void count_arms(const struct flight *f, struct counts *ret)
     memset(ret, 0, sizeof *ret);
     for (int64_t i = 0; i < f->arms.n; i++) {
         const struct arm *m = &f->arms.rows[i];
-        bool waiting = arm_is_waiting(m, f->tick);
+        bool waiting = tally_is_waiting(&f->tally, m);
 
         if (!m->known)
             continue;
@@ -82,7 +82,7 @@ static json_t *cohorts_to_json(const struct flight *f)
 
         if (!m->known || m->cohort < 0)
             continue;
-        n[m->cohort].ready += arm_is_waiting(m, f->tick);
+        n[m->cohort].ready += tally_is_waiting(&f->tally, m);
         n[m->cohort].admitted += arm_is_treated(m);
         n[m->cohort].healthy += m->state == ARM_HEALTHY;
         n[m->cohort].direct += m->direct;

@@ -153,7 +153,7 @@ static int on_approval(void *ctx, const struct row_approval *row, struct err *er
 
 /* --- rollouts --------------------------------------------------------------------------------- */
 
-static int flight_begin(struct flight *f, struct err *err)
+static int flight_begin(struct flight *f, int64_t interval_ms, struct err *err)
 {
     json_auto_t *o = NULL;
     struct topology t;
@@ -174,8 +174,7 @@ static int flight_begin(struct flight *f, struct err *err)
     f->n_cohorts_at_start = t.n_cohorts;
     rollout_first(&f->gate, &f->last);
     f->tick_ms = f->last.tick_ms;
-    f->admission.canary_ring = flight_in_canary_ring(f);
-    flight_watch_open(f);
+    flight_open(f, interval_ms);
     return 0;
 }
 
@@ -223,7 +222,7 @@ static int on_rollout(void *ctx, const struct row_rollout *row, struct err *err)
 static int flight_complete(struct server *s, struct flight *f, struct err *err)
 {
     struct manifest *m;
-    int r = flight_begin(f, err);
+    int r = flight_begin(f, s->config.checkin_interval_ms, err);
 
     if (r == 0)
         r = repo_release_by_digest(s, f->channel, f->digest, &m, err);
@@ -297,6 +296,7 @@ static int replay(struct flight *f, const struct row_tick *row, struct facts *x,
     /* The watches' slots are numbered as they were; who stands in them comes from the rows. */
     flight_watch_resolve(f, f->elapsed_ms, NULL, 0);
     flight_watch_turn(f, f->elapsed_ms, f->last.stage_ppm > staged_ppm);
+    tally_turn(&f->tally, (int32_t)f->tick, f->elapsed_ms);
     r = note_end(f, row->tick, x->f.now_ms, err);
     return r < 0 ? r : decision_thresholds(decision, &f->admission, err);
 }
@@ -344,8 +344,9 @@ static int on_exposure(void *ctx, const struct row_exposure *row, struct err *er
         return err_set(err, ERR_INVALID, "exposure of %s: unknown state", row->device);
     m->state = (uint8_t)state;
     m->stratum = row->stratum < 0 || row->stratum >= N_STRATA ? N_STRATA : (uint8_t)row->stratum;
-    m->canary |= row->stratum == STRATUM_CANARY;
-    m->granted_tick = row->tick;
+    if (row->stratum == STRATUM_CANARY)
+        flight_make_canary(f, m);
+    m->granted_tick = (int32_t)row->tick;
     m->granted_wall_ms = row->at_ms;
     m->granted_ms = clock_of_tick(f, row->tick);
     m->healthy_ms = state == ARM_HEALTHY ? clock_of_tick(f, row->tick + ARM_ACKS + 1) : -1;
@@ -395,20 +396,20 @@ static void arm_from_channel(struct flight *f, struct arm *m, const struct devic
 
     if (!of_this || dc->last_tick > f->tick)
         return;
-    m->seen_tick = dc->last_tick;
+    m->seen_tick = (int32_t)dc->last_tick;
     m->running = strcmp(dc->running, f->digest) == 0;
     m->held = dc->hold[0];
     if (m->acks > 0)
-        m->ack_tick = dc->last_tick;
+        m->ack_tick = (int32_t)dc->last_tick;
     m->marks = dc->marks;
     m->marks_from = dc->marks_from;
     m->crash_tick = dc->crash_tick;
     m->reboot_tick = dc->reboot_tick;
-    m->first_ready = dc->ready_tick;
+    m->first_ready = (int32_t)dc->ready_tick;
     if (strcmp(dc->ready, f->digest) != 0)
         return;
     m->ready = true;
-    m->ready_tick = m->prev_ready = dc->last_tick;
+    m->ready_tick = m->prev_ready = (int32_t)dc->last_tick;
 }
 
 static int fill_arms(struct server *s, struct flight *f, struct err *err)

@@ -27,8 +27,11 @@ static struct batch resolve_one(int64_t tick)
 
 static void enter(struct standing *s, int64_t tick, enum arm_side side)
 {
+    const struct standing into = {
+        .tick = (int32_t)tick, .cohort = 1, .stratum = STRATUM_MAIN, .side = (uint8_t)side};
+
     *s = NOBODY;
-    counters_enter(&counters, s, tick, 1, STRATUM_MAIN, side);
+    counters_enter(&counters, s, &into);
 }
 
 static void silence_is_what_is_left(void **state)
@@ -70,10 +73,36 @@ static void failure_is_frozen_at_the_deadline(void **state)
 
     (void)state;
     enter(&t, 0, SIDE_TREATED);
-    assert_true(counters_fails(&t, COUNTERS_DEADLINE));
     counters_alive(&counters, &t, COUNTERS_DEADLINE + 1);
     assert_int_equal(t.tick, -1);
     assert_int_equal(resolve_one(0).f_t, 1);
+}
+
+/* Treated devices are in no group; who is heard in time, or says goodbye, leaves its own. */
+static void silent_controls_by_group(void **state)
+{
+    struct standing s[6];
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        const struct standing into = {
+            .cohort = 1, .group = (uint8_t)(i / 2), .side = i == 5 ? SIDE_TREATED : SIDE_CONTROL};
+
+        counters_enter(&counters, &s[i], &into);
+    }
+    assert_int_equal(counters_silent_groups(&counters, 0), 3);
+    counters_alive(&counters, &s[0], 1);
+    assert_int_equal(counters_silent_groups(&counters, 0), 3);
+    counters_excuse(&counters, &s[1], 1);
+    counters_alive(&counters, &s[4], 2);
+    assert_int_equal(counters_silent_groups(&counters, 0), 1);
+    counters_alive(&counters, &s[2], COUNTERS_DEADLINE + 1); /* too late */
+    counters_alive(&counters, &s[3], COUNTERS_DEADLINE + 1);
+    assert_int_equal(counters_silent_groups(&counters, 0), 1);
+    assert_int_equal(counters_silent_groups(&counters, 1), 0);
+    assert_int_equal(counters_silent_groups(&counters, -1), 0);
+    counters_turn(&counters, COUNTERS_TICKS);
+    assert_int_equal(counters_silent_groups(&counters, 0), 0);
 }
 
 static void goodbye_excuses_in_time_only(void **state)
@@ -110,17 +139,39 @@ static void a_turn_forgets_only_its_own_cell(void **state)
 
 #define N_ARMS 10
 
+static struct tally tally;
+
+static int no_tally(void **state)
+{
+    (void)state;
+    tally_release(&tally);
+    return 0;
+}
+
+static void note(const struct arms *arms)
+{
+    for (int i = 0; i < arms->n; i++)
+        tally_note(&tally, &arms->rows[i]);
+}
+
 static void fill(struct arm *rows, struct arms *arms)
 {
+    const struct tally_config config = {.devices = N_ARMS, .interval_ms = 1000};
+
+    tally_init(&tally, &config);
+    tally_turn(&tally, 4, 0);
     memset(rows, 0, N_ARMS * sizeof *rows);
     for (int i = 0; i < N_ARMS; i++)
         rows[i] = (struct arm){.known = true,
                                .ready = true,
                                .ready_tick = 4,
+                               .tracked = true,
                                .u = (uint64_t)((i * 7) % N_ARMS) * 100,
                                .cohort = (int8_t)(i % 2),
                                .canary = i < 4};
     *arms = (struct arms){.rows = rows, .n = N_ARMS};
+    for (int i = 0; i < N_ARMS; i++)
+        assert_int_equal(tally_join(&tally, &rows[i], (uint32_t)i), 0);
 }
 
 static int count_below(const struct admission *a, const struct arms *arms)
@@ -144,7 +195,7 @@ static void the_lowest_draws_are_below(void **state)
     (void)state;
     fill(rows, &arms);
     assert_int_equal(count_below(&a, &arms), 0);
-    assert_int_equal(admission_move(&a, &arms, 4, &d, false, none_halted), 0);
+    assert_int_equal(admission_move(&a, &tally, &arms, &d, false, none_halted), 0);
     assert_int_equal(count_below(&a, &arms), 3);
     for (int i = 0; i < N_ARMS; i++)
         assert_int_equal(admission_below(&a, &rows[i]), rows[i].u <= 200);
@@ -160,15 +211,16 @@ static void late_devices_are_served_first(void **state)
 
     (void)state;
     fill(rows, &arms);
-    admission_move(&a, &arms, 4, &d, false, none_halted);
+    admission_move(&a, &tally, &arms, &d, false, none_halted);
     /* None of the three came: the next three admissions are theirs, and nobody is added. */
-    admission_move(&a, &arms, 4, &d, false, none_halted);
+    admission_move(&a, &tally, &arms, &d, false, none_halted);
     assert_int_equal(count_below(&a, &arms), 3);
     /* Asleep they hold nobody up: the threshold moves on, and they are below when they wake. */
     for (int i = 0; i < N_ARMS; i++)
         if (rows[i].u <= 200)
             rows[i].ready_tick = 0;
-    admission_move(&a, &arms, 4, &d, false, none_halted);
+    note(&arms);
+    admission_move(&a, &tally, &arms, &d, false, none_halted);
     assert_int_equal(count_below(&a, &arms), 6);
 }
 
@@ -181,7 +233,7 @@ static void allowance_is_spent(void **state)
 
     (void)state;
     fill(rows, &arms);
-    admission_move(&a, &arms, 4, &d, false, none_halted);
+    admission_move(&a, &tally, &arms, &d, false, none_halted);
     assert_true(admission_has_room(&a, &rows[0]));
     admission_take(&a, &rows[0]);
     assert_true(admission_has_room(&a, &rows[1]));
@@ -202,13 +254,13 @@ static void cohorts_have_their_own(void **state)
 
     (void)state;
     fill(rows, &arms);
-    admission_move(&a, &arms, 4, &d, false, halted);
+    admission_move(&a, &tally, &arms, &d, false, halted);
     for (int i = 0; i < N_ARMS; i++)
         below[rows[i].cohort] += admission_below(&a, &rows[i]);
     assert_int_equal(below[0], 1);
     assert_int_equal(below[1], 3);
     halted[1] = true;
-    admission_move(&a, &arms, 4, &d, false, halted);
+    admission_move(&a, &tally, &arms, &d, false, halted);
     assert_int_equal(a.left[1], 0);
 }
 
@@ -222,7 +274,7 @@ static void the_canary_ring_takes_canaries_only(void **state)
 
     (void)state;
     fill(rows, &arms);
-    admission_move(&a, &arms, 4, &d, true, none_halted);
+    admission_move(&a, &tally, &arms, &d, true, none_halted);
     assert_int_equal(count_below(&a, &arms), 2);
     for (int i = 4; i < N_ARMS; i++) {
         assert_false(admission_below(&a, &rows[i]));
@@ -241,7 +293,8 @@ static void paced_devices_are_not_in_the_pool(void **state)
     fill(rows, &arms);
     for (int i = 0; i < N_ARMS; i++)
         rows[i].paced = true;
-    admission_move(&a, &arms, 4, &d, false, none_halted);
+    note(&arms);
+    admission_move(&a, &tally, &arms, &d, false, none_halted);
     assert_int_equal(count_below(&a, &arms), 0);
 }
 
@@ -251,14 +304,15 @@ int main(void)
         cmocka_unit_test_setup(silence_is_what_is_left, start),
         cmocka_unit_test_setup(same_tick_is_no_sign_of_life, start),
         cmocka_unit_test_setup(failure_is_frozen_at_the_deadline, start),
+        cmocka_unit_test_setup(silent_controls_by_group, start),
         cmocka_unit_test_setup(goodbye_excuses_in_time_only, start),
         cmocka_unit_test_setup(a_turn_forgets_only_its_own_cell, start),
-        cmocka_unit_test(the_lowest_draws_are_below),
-        cmocka_unit_test(late_devices_are_served_first),
-        cmocka_unit_test(allowance_is_spent),
-        cmocka_unit_test(cohorts_have_their_own),
-        cmocka_unit_test(the_canary_ring_takes_canaries_only),
-        cmocka_unit_test(paced_devices_are_not_in_the_pool),
+        cmocka_unit_test_teardown(the_lowest_draws_are_below, no_tally),
+        cmocka_unit_test_teardown(late_devices_are_served_first, no_tally),
+        cmocka_unit_test_teardown(allowance_is_spent, no_tally),
+        cmocka_unit_test_teardown(cohorts_have_their_own, no_tally),
+        cmocka_unit_test_teardown(the_canary_ring_takes_canaries_only, no_tally),
+        cmocka_unit_test_teardown(paced_devices_are_not_in_the_pool, no_tally),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,6 +64,23 @@ static void test_within_is_exact_at_the_edge(void **state)
     assert_false(draw_within(0, -1));
 }
 
+static void test_the_last_draw_within(void **state)
+{
+    static const int64_t shares[] = {1, 2, 3, 499999, 500000, 453565, 999999};
+    uint64_t last = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof shares / sizeof *shares; i++) {
+        assert_true(draw_last_within(shares[i], &last));
+        assert_true(draw_within(last, shares[i]));
+        assert_false(draw_within(last + 1, shares[i]));
+    }
+    assert_true(draw_last_within(1000000, &last));
+    assert_true(last == UINT64_MAX);
+    assert_false(draw_last_within(0, &last));
+    assert_false(draw_last_within(-5, &last));
+}
+
 static void test_what_is_no_digest_is_due_last(void **state)
 {
     uint8_t key[SHA256_LEN] = {0};
@@ -79,6 +96,7 @@ int main(void)
         cmocka_unit_test(test_keys_match_golden_values),
         cmocka_unit_test(test_draws_match_golden_values),
         cmocka_unit_test(test_within_is_exact_at_the_edge),
+        cmocka_unit_test(test_the_last_draw_within),
         cmocka_unit_test(test_what_is_no_digest_is_due_last),
     };
 

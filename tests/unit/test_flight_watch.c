@@ -129,7 +129,7 @@ static struct world *world_new(uint64_t seed, const struct policy *p)
     f->n_cohorts_at_start = t.n_cohorts;
     rollout_first(&f->gate, &f->last);
     f->tick_ms = f->last.tick_ms;
-    flight_watch_open(f);
+    flight_open(f, TICK_MS);
     return w;
 }
 

@@ -1,0 +1,53 @@
+/* tally_internal: what tally.c and tally_read.c share. */
+#ifndef FIREBREAK_SERVER_TALLY_INTERNAL_H
+#define FIREBREAK_SERVER_TALLY_INTERNAL_H
+
+#include <string.h>
+
+#include "fleet/tally.h"
+
+/* What an arm is counted as, besides its histogram. */
+enum tally_is {
+    IS_UNTREATED = 1, /* and does not run the release */
+    IS_CONTROL = 2,   /* while it waits: its first crash was not seen */
+    IS_TREATED = 4,
+    IS_CANARY = 8, /* treated as one */
+    IS_HEALTHY = 16,
+    IS_EXCUSED = 32,
+    IS_UNACKNOWLEDGED = 64,
+    IS_DIRECT = 128,
+    IS_SOAKING = 256
+};
+
+static inline int tally_bucket(const struct tally *t, uint64_t u)
+{
+    return (int)(u >> t->shift);
+}
+
+/* Slot of a histogram of waiting devices, and of those that are to stage, among all slots. */
+static inline int tally_wait_slot(int hist)
+{
+    if (hist >= HIST_STAGING)
+        return ARM_AWAKE_TICKS + hist - HIST_STAGING;
+    return (hist - HIST_GRANTABLE) % TALLY_WAIT_SLOTS;
+}
+
+/* It stands in a histogram whose time is not past. */
+static inline bool tally_is_counted(const struct tally *t, const struct tallied *x)
+{
+    if (!x->hist)
+        return false;
+    return tally_wait_slot(x->hist) < ARM_AWAKE_TICKS ? t->tick - x->slot < ARM_AWAKE_TICKS
+                                                      : x->slot >= t->heard.oldest;
+}
+
+static inline void tally_empty(const struct tally *t, struct tally_row *r, int hist)
+{
+    if (!r->total[hist])
+        return; /* and so is each bucket */
+    r->total[hist] = 0;
+    memset(r->fine[hist], 0, (size_t)t->buckets * sizeof *r->fine[hist]);
+    memset(r->coarse[hist], 0, (size_t)(t->buckets / TALLY_MIN_BUCKETS) * sizeof *r->coarse[hist]);
+}
+
+#endif
