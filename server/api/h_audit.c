@@ -1,7 +1,4 @@
 /* h_audit: the audit log, page by page, as its chain hashes it. */
-#include <errno.h>
-#include <stdlib.h>
-
 #include "audit.h"
 #include "api/handlers.h"
 #include "http/http.h"
@@ -9,23 +6,6 @@
 
 #define LIMIT_DEFAULT 100
 #define LIMIT_MAX     1000
-
-static int query_int(const struct request *rq, const char *name, int64_t min, int64_t max,
-                     int64_t otherwise, int64_t *ret, struct err *err)
-{
-    const char *text = request_query(rq, name);
-    char *end;
-
-    *ret = otherwise;
-    if (!text)
-        return 0;
-    errno = 0;
-    *ret = strtoll(text, &end, 10);
-    if (errno || *end || end == text || *ret < min || *ret > max)
-        return err_set(err, ERR_INVALID, "query '%s' is not a number from %lld to %lld", name,
-                       (long long)min, (long long)max);
-    return 0;
-}
 
 static int add(void *ctx, const struct row_audit *row, struct err *err)
 {
@@ -40,10 +20,10 @@ void h_audit(struct request *rq)
     json_auto_t *answer = json_pack("{s:o}", "entries", entries);
     int64_t after, limit;
     struct err err = {0};
-    int r = query_int(rq, "after", 0, INT64_MAX, 0, &after, &err);
+    int r = request_query_int(rq, "after", 0, INT64_MAX, 0, &after, &err);
 
     if (r == 0)
-        r = query_int(rq, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, &err);
+        r = request_query_int(rq, "limit", 1, LIMIT_MAX, LIMIT_DEFAULT, &limit, &err);
     if (r == 0)
         r = store_audit_after(rq->server->store, after, limit, add, entries, &err);
     if (r < 0)

@@ -37,6 +37,21 @@ void h_rollout_explain(struct request *rq)
     show(rq, rollouts_explain);
 }
 
+void h_rollout_record(struct request *rq)
+{
+    json_auto_t *o = NULL;
+    struct err err = {0};
+    int64_t from;
+    int r = request_query_int(rq, "from", 0, INT64_MAX - 1, 0, &from, &err);
+
+    if (r == 0)
+        r = rollouts_record(rq->server, rq->params[0], rq->params[1], from, &o, &err);
+    if (r < 0)
+        reply_problem(rq, &err);
+    else
+        reply_json(rq, 200, o);
+}
+
 /* --- acts ------------------------------------------------------------------------------------- */
 
 /* Strings stay those of *ret_body. */

@@ -12,6 +12,7 @@ void h_checkin(struct request *rq); /* ASYNC; POST /api/v1/checkin */
 
 void h_rollout_status(struct request *rq);  /* GET  /api/v1/channels/{}/rollout */
 void h_rollout_explain(struct request *rq); /* GET  /api/v1/channels/{}/explain */
+void h_rollout_record(struct request *rq);  /* GET  /api/v1/channels/{}/rollouts/{}/record */
 void h_rollout_start(struct request *rq);   /* POST /api/v1/channels/{}/rollouts */
 void h_rollout_halt(struct request *rq);    /* POST /api/v1/channels/{}/halt */
 void h_rollout_promote(struct request *rq); /* POST /api/v1/channels/{}/promote */

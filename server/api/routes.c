@@ -45,6 +45,7 @@ const struct route routes[] = {
     {"GET",  CHANNEL "/content-metadata", ROLE_VIEWER, 0,     0,           h_content_metadata, "the content role's present metadata"},
     {"GET",  CHANNEL "/rollout",  ROLE_VIEWER,   0,           0,           h_rollout_status,   "the rollout in flight"},
     {"GET",  CHANNEL "/explain",  ROLE_VIEWER,   0,           0,           h_rollout_explain,  "why it stands where it stands"},
+    {"GET",  CHANNEL "/rollouts/{}/record", ROLE_VIEWER, 0,   0,           h_rollout_record,   "all of it, tick by tick"},
     {"POST", CHANNEL "/rollouts", ROLE_RELEASER, ACT_MAX,     ROUTE_ASYNC, h_rollout_start,    "start a rollout"},
     {"POST", CHANNEL "/halt",     ROLE_RELEASER, ACT_MAX,     ROUTE_ASYNC, h_rollout_halt,     "stop and recall"},
     {"POST", CHANNEL "/promote",  ROLE_RELEASER, ACT_MAX,     ROUTE_ASYNC, h_rollout_promote,  "open the next ring"},

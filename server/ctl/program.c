@@ -121,6 +121,11 @@ static const struct cli_opt promote_opts[] = {
     {0},
 };
 
+static const struct cli_opt record_opts[] = {
+    {"o", "FILE", "write it to this new file, not to standard output", false, false},
+    {0},
+};
+
 static const struct cli_opt watch_opts[] = {
     {"interval", "S", "seconds between looks (2)", false, false},
     {"until", "STATE", "complete, halted or ended (ended)", false, false},
@@ -155,6 +160,8 @@ static const struct cli_verb verbs[] = {
     {"rollout watch", "C", "follow it until it ends; exit 6 halted, 7 timed out", watch_opts,
      watch_run},
     {"rollout explain", "C", "the verdict and the numbers behind it", NULL, rollout_explain_run},
+    {"rollout record", "C/V", "all its evidence and verdicts, for 'firebreak-sim replay'",
+     record_opts, rollout_record_run},
     {"rollout halt", "C/V", "stop it and recall the release; one person is enough", halt_opts,
      rollout_halt_run},
     {"rollout promote", "C/V", "open the next ring without proof; needs two people", promote_opts,

@@ -25,6 +25,7 @@ int token_create_operator_run(struct cli *cli, struct err *err);
 int rollout_start_run(struct cli *cli, struct err *err);
 int rollout_status_run(struct cli *cli, struct err *err);
 int rollout_explain_run(struct cli *cli, struct err *err);
+int rollout_record_run(struct cli *cli, struct err *err);
 int rollout_halt_run(struct cli *cli, struct err *err);
 int rollout_promote_run(struct cli *cli, struct err *err);
 int watch_run(struct cli *cli, struct err *err);

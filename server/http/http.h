@@ -40,6 +40,9 @@ struct request {
 /* A request header or query argument, NULL if absent. Valid until the reply. */
 const char *request_header(const struct request *rq, const char *name);
 const char *request_query(const struct request *rq, const char *name);
+/* A decimal number in [min, max], `otherwise` where it is absent. ERR_INVALID names it. */
+int request_query_int(const struct request *rq, const char *name, int64_t min, int64_t max,
+                      int64_t otherwise, int64_t *ret, struct err *err);
 /* Bearer token of the Authorization header, NULL if absent. */
 const char *request_bearer(const struct request *rq);
 

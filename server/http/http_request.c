@@ -1,5 +1,6 @@
 /* http_request: what a request says, and whether it may. See http_internal.h. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -312,6 +313,23 @@ const char *request_header(const struct request *rq, const char *name)
 const char *request_query(const struct request *rq, const char *name)
 {
     return MHD_lookup_connection_value(exchange_of(rq)->conn, MHD_GET_ARGUMENT_KIND, name);
+}
+
+int request_query_int(const struct request *rq, const char *name, int64_t min, int64_t max,
+                      int64_t otherwise, int64_t *ret, struct err *err)
+{
+    const char *text = request_query(rq, name);
+    char *end;
+
+    *ret = otherwise;
+    if (!text)
+        return 0;
+    errno = 0;
+    *ret = strtoll(text, &end, 10);
+    if (errno || *end || end == text || *ret < min || *ret > max)
+        return err_set(err, ERR_INVALID, "query '%s' is not a number from %lld to %lld", name,
+                       (long long)min, (long long)max);
+    return 0;
 }
 
 const char *request_bearer(const struct request *rq)

@@ -66,6 +66,11 @@ int rollouts_promote(struct server *s, const struct act *a, bool *ret_waiting, s
 int rollouts_status(struct server *s, const char *channel, json_t **ret, struct err *err);
 /* The same in plain words, with its history. */
 int rollouts_explain(struct server *s, const char *channel, json_t **ret, struct err *err);
+/* A page of the record of the version's latest rollout, whatever became of it, from this tick on:
+ * {"lines": [as canary/record/record.h says], "next": the tick to go on from, null at the end}. The
+ * head comes first with tick 0. Reads the store only: the site lock is not needed. */
+int rollouts_record(struct server *s, const char *channel, const char *version, int64_t from,
+                    json_t **ret, struct err *err);
 /* Trials, of both arms, that the gates of rollouts in flight have been given, by enum metric. */
 void rollouts_trials(struct server *s, int64_t ret[N_METRICS]);
 /* For the page: {"channels":[...], "devices":{...}}. */

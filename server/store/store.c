@@ -255,6 +255,22 @@ int store_audit_after(struct store *s, int64_t after, int64_t limit,
     return ask(s, &q, visit_audit, &to, err);
 }
 
+int store_ticks_after(struct store *s, int64_t rollout, int64_t tick, int64_t limit,
+                      int (*row)(void *ctx, const struct row_tick *row, struct err *err), void *ctx,
+                      struct err *err)
+{
+    const struct store_visitor v = {.tick = row};
+    struct visit to = {&v, ctx};
+    const struct store_query q = {.table = STORE_tick,
+                                  .column = "tick",
+                                  .above = tick,
+                                  .equal = "rollout",
+                                  .to = rollout,
+                                  .limit = limit};
+
+    return ask(s, &q, visit_tick, &to, err);
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 static void free_store(struct store *s)

@@ -182,6 +182,11 @@ int store_audit_after(struct store *s, int64_t after, int64_t limit,
                       int (*row)(void *ctx, const struct row_audit *row, struct err *err),
                       void *ctx, struct err *err);
 
+/* Ticks of one rollout after this one (-1: from the first), at most limit. */
+int store_ticks_after(struct store *s, int64_t rollout, int64_t tick, int64_t limit,
+                      int (*row)(void *ctx, const struct row_tick *row, struct err *err), void *ctx,
+                      struct err *err);
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 struct store_options {

@@ -28,6 +28,8 @@ struct store_query {
     enum store_noun table;
     const char *column; /* those where it is above `above`; NULL: all rows */
     int64_t above;
+    const char *equal; /* and this one is `to`; NULL: whatever it is */
+    int64_t to;
     int64_t limit; /* 0: none */
 };
 

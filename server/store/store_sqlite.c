@@ -75,7 +75,9 @@ static void load_sql(const struct store_table *t, const struct store_query *q, s
     add_names(sql, t, -1, "\"%\"");
     buf_addf(sql, " FROM %s", t->name);
     if (q->column)
-        buf_addf(sql, " WHERE \"%s\" > ?", q->column);
+        buf_addf(sql, " WHERE \"%s\" > ?1", q->column);
+    if (q->equal)
+        buf_addf(sql, " %s \"%s\" = ?2", q->column ? "AND" : "WHERE", q->equal);
     buf_adds(sql, " ORDER BY ");
     add_names(sql, t, t->n_key, "\"%\"");
     if (q->limit > 0)
@@ -200,6 +202,8 @@ static int sqlite_load(void *d, const struct store_query *q, store_row_fn row, v
     r = prepare(s->reader, sql.data, &st, err);
     if (r == 0 && q->column)
         sqlite3_bind_int64(st, 1, q->above);
+    if (r == 0 && q->equal)
+        sqlite3_bind_int64(st, 2, q->to);
     if (r == 0)
         r = each_row(s->reader, st, t, row, ctx, err);
     sqlite3_finalize(st);

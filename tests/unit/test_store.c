@@ -333,6 +333,39 @@ static void test_questions(void **state)
     assert_int_equal(last, 7);
 }
 
+static int next_tick_of_2(void *ctx, const struct row_tick *row, struct err *err)
+{
+    int64_t *last = ctx;
+
+    (void)err;
+    assert_int_equal(row->rollout, 2);
+    assert_int_equal(row->tick, *last + 1);
+    *last = row->tick;
+    return 0;
+}
+
+static void test_ticks_of_one_rollout(void **state)
+{
+    struct place *p = *state;
+    struct store_batch *b = store_batch_new();
+    struct err err = {0};
+    int64_t last = -1;
+
+    for (int i = 0; i < 30; i++) {
+        const struct row_tick t = {1 + i % 3, i / 3, 0, "{}", "{}"};
+
+        store_put_tick(b, &t);
+    }
+    commit(p->store, b);
+    assert_int_equal(store_ticks_after(p->store, 2, -1, 4, next_tick_of_2, &last, &err), 0);
+    assert_int_equal(last, 3);
+    assert_int_equal(store_ticks_after(p->store, 2, 3, 100, next_tick_of_2, &last, &err), 0);
+    assert_int_equal(last, 9);
+    assert_int_equal(store_ticks_after(p->store, 2, 9, 100, next_tick_of_2, &last, &err), 0);
+    assert_int_equal(store_ticks_after(p->store, 7, -1, 100, next_tick_of_2, &last, &err), 0);
+    assert_int_equal(last, 9);
+}
+
 /* --- failure --------------------------------------------------------------------------------- */
 
 /* The disk is full: files cannot grow past what they are. */
@@ -460,6 +493,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_group_commit_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_commits_what_waits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_questions, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ticks_of_one_rollout, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_batch_is_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_process_at_a_time, set_up, tear_down),
