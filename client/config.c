@@ -57,6 +57,15 @@ static const struct conf_row rows[] = {
     CHANNEL("preflight", CONF_STRING, preflight, "", 0, 0, "command that checks a candidate"),
     CHANNEL("preflight_deadline", CONF_SECONDS, preflight_deadline_ms, "30", 100, DEADLINE_MAX,
             "seconds that it may take"),
+    CHANNEL("preflight_sandbox", CONF_STRING, sandbox_text, "auto", 0, 0,
+            "auto, require or off: where the checker runs; auto: as much of a sandbox as the "
+            "machine gives"),
+    CHANNEL("preflight_memory_mib", CONF_INT, sandbox_memory_mib, "1024", 16, 1 << 20,
+            "private memory of each process in the sandbox"),
+    CHANNEL("preflight_disk_mib", CONF_INT, sandbox_disk_mib, "256", 1, 1 << 20,
+            "what may be written in the sandbox; it is thrown away"),
+    CHANNEL("preflight_processes", CONF_INT, sandbox_processes, "256", 1, 32768,
+            "processes in the sandbox"),
     CHANNEL("activate", CONF_STRING, activate, "", 0, 0,
             "command after a switch, which makes the consumer read the new content"),
     CHANNEL("activate_deadline", CONF_SECONDS, activate_deadline_ms, "60", 100, DAY_MS,
@@ -158,6 +167,19 @@ static int split_mirrors(struct config *c, struct err *err)
     return 0;
 }
 
+static int check_channel(struct config_channel *ch, struct err *err)
+{
+    static const char *const wishes[] = {
+        [SANDBOX_AUTO] = "auto", [SANDBOX_REQUIRED] = "require", [SANDBOX_OFF] = "off"};
+    size_t i = 0;
+    int r = check_choice("preflight_sandbox", ch->sandbox_text, wishes, 3, &i, err);
+
+    if (r < 0)
+        return r;
+    ch->sandbox = (enum sandbox_wish)i;
+    return ch->pin ? err_context(err, release_version_check(ch->pin, err), "pin") : 0;
+}
+
 static int check(struct config *c, struct err *err)
 {
     static const char *const rings[] = {
@@ -186,8 +208,8 @@ static int check(struct config *c, struct err *err)
     if (r < 0)
         return r;
     for (i = 0; i < c->n_channels; i++)
-        if (c->channels[i].pin && (r = release_version_check(c->channels[i].pin, err)) < 0)
-            return err_context(err, r, "[channel %s] pin", c->channels[i].name);
+        if ((r = check_channel(&c->channels[i], err)) < 0)
+            return err_context(err, r, "[channel %s]", c->channels[i].name);
     return 0;
 }
 

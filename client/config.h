@@ -9,11 +9,17 @@
 #include "base/err.h"
 #include "checkin.h"
 
+/* Of the checker; auto: as much of it as the machine gives. */
+enum sandbox_wish { SANDBOX_AUTO, SANDBOX_REQUIRED, SANDBOX_OFF };
+
 struct config_channel {
     char name[CHANNEL_NAME_MAX];
     char *preflight, *activate, *health; /* commands; NULL: none */
     int64_t preflight_deadline_ms, activate_deadline_ms, health_deadline_ms;
     int64_t health_interval_ms, soak_ms;
+    char *sandbox_text;
+    enum sandbox_wish sandbox;
+    int64_t sandbox_memory_mib, sandbox_disk_mib, sandbox_processes;
     bool pause;
     char *pin; /* version; NULL: none */
 };

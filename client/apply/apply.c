@@ -66,42 +66,6 @@ bool apply_must_leave(const struct apply *ap, const char *digest, char ret_cause
     return true;
 }
 
-void apply_hook(const struct apply *ap, enum apply_phase phase, const char *digest,
-                const char *version, struct hook_result *ret)
-{
-    const struct config_channel *c = ap->conf;
-    struct hook h = {.channel = c->name, .version = version, .digest = digest, .confined = true};
-    struct err err = {0};
-    struct path dir;
-
-    if (phase == PHASE_ACTIVATE) {
-        h.kind = "activate";
-        h.command = c->activate;
-        h.deadline_ms = c->activate_deadline_ms;
-        h.confined = false;
-    } else if (phase == PHASE_NONE) {
-        h.kind = "preflight";
-        h.command = c->preflight;
-        h.deadline_ms = c->preflight_deadline_ms;
-    } else {
-        h.kind = "health";
-        h.command = c->health;
-        h.deadline_ms = c->health_deadline_ms;
-    }
-    memset(ret, 0, sizeof *ret);
-    ret->good = true;
-    if (!h.command)
-        return;
-    h.dir =
-        layout_at(&dir, ap->agent->config.state_dir, "channels/%s/releases/%s", c->name, digest);
-    if (hook_run(&h, ret, &err) < 0) {
-        ret->good = ret->blamed = false;
-        snprintf(ret->cause, sizeof ret->cause, "%s-not-started", h.kind);
-        snprintf(ret->output, sizeof ret->output, "%s", err.msg);
-    }
-    log_info("apply", "channel=%s version=%s %s", c->name, version, ret->cause);
-}
-
 /* --- before the switch ------------------------------------------------------------------------ */
 
 /* A refusal is told once it is certain; the error stays the first one. */

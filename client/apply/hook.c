@@ -16,13 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "apply/hook_child.h"
 #include "base/cleanup.h"
 
-#define EXIT_NOT_THE_CONTENT 75
-#define STRAYS_MAX           65536
-#define DRAIN_MS             200 /* for what a leader left in the pipe */
-#define CONFINED_FILES       4096
-#define CONFINED_FILE_BYTES  (INT64_C(1) << 30)
+#define STRAYS_MAX 65536
+#define DRAIN_MS   200 /* for what a leader left in the pipe */
 
 static int64_t now_ms(void)
 {
@@ -30,72 +28,6 @@ static int64_t now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void limit(int resource, int64_t value)
-{
-    struct rlimit r = {(rlim_t)value, (rlim_t)value};
-
-    setrlimit(resource, &r);
-}
-
-/* Signal state as a fresh program expects it. */
-static void reset_signals(void)
-{
-    sigset_t none;
-
-    for (int s = 1; s < NSIG; s++)
-        signal(s, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-struct environment {
-    char text[5][512];
-    char dir[1400];
-    char *list[8];
-};
-
-static void fill_environment(struct environment *e, const struct hook *h)
-{
-    snprintf(e->text[0], sizeof e->text[0], "FIREBREAK_CHANNEL=%s", h->channel);
-    snprintf(e->text[1], sizeof e->text[1], "FIREBREAK_VERSION=%s", h->version);
-    snprintf(e->text[2], sizeof e->text[2], "FIREBREAK_DIGEST=%s", h->digest);
-    snprintf(e->text[3], sizeof e->text[3],
-             "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-             "/usr/bin:/sbin:/bin");
-    snprintf(e->text[4], sizeof e->text[4], "LANG=C.UTF-8");
-    snprintf(e->dir, sizeof e->dir, "FIREBREAK_DIR=%s", h->dir);
-    for (int i = 0; i < 5; i++)
-        e->list[i] = e->text[i];
-    e->list[5] = e->dir;
-    e->list[6] = NULL;
-}
-
-/* In the child, up to exec. */
-static void __attribute__((noreturn))
-become(const struct hook *h, struct environment *e, int out, pid_t parent)
-{
-    char *const argv[] = {(char *)"sh", (char *)"-c", (char *)h->command, NULL};
-    int null = open("/dev/null", O_RDONLY);
-
-    reset_signals();
-    setsid();
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent)
-        _exit(EXIT_NOT_THE_CONTENT);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0 || chdir("/") < 0)
-        _exit(EXIT_NOT_THE_CONTENT);
-    close_range(3, ~0U, 0);
-    umask(022);
-    limit(RLIMIT_CORE, 0);
-    if (h->confined) {
-        limit(RLIMIT_CPU, h->deadline_ms / 1000 + 1);
-        limit(RLIMIT_NOFILE, CONFINED_FILES);
-        limit(RLIMIT_FSIZE, CONFINED_FILE_BYTES);
-    }
-    execve("/bin/sh", argv, e->list);
-    _exit(EXIT_NOT_THE_CONTENT);
 }
 
 /* Take what is in the pipe; what is past the cap is read and dropped. False at its end. */
@@ -193,59 +125,103 @@ static void end_strays(void)
     }
 }
 
-static int start(const struct hook *h, int *ret_out, pid_t *ret_pid, struct err *err)
+/* The reading ends of a hook that was forked. */
+struct running {
+    pid_t pid;
+    int out, started, pidfd;
+};
+
+static void running_release(struct running *r)
 {
-    struct environment e;
-    int out[2];
-    pid_t pid, parent = getpid();
+    close_p(&r->out);
+    close_p(&r->started);
+    close_p(&r->pidfd);
+}
+
+static int start(const struct hook *h, enum sandbox_level level, struct running *ret,
+                 struct err *err)
+{
+    int out[2], started[2];
+    struct hook_pipes pipes;
+    pid_t parent = getpid();
 
     if (pipe2(out, O_CLOEXEC) < 0)
         return err_errno(err, errno, "make a pipe for the %s hook", h->kind);
-    fill_environment(&e, h);
-    pid = fork();
-    if (pid == 0)
-        become(h, &e, out[1], parent);
-    close(out[1]);
-    if (pid < 0) {
+    if (pipe2(started, O_CLOEXEC) < 0) {
         close(out[0]);
-        return err_errno(err, errno, "start the %s hook", h->kind);
+        close(out[1]);
+        return err_errno(err, errno, "make a pipe for the %s hook", h->kind);
     }
-    *ret_out = out[0];
-    *ret_pid = pid;
+    pipes = (struct hook_pipes){out[1], started[1]};
+    *ret = (struct running){.pid = fork(), .out = out[0], .started = started[0], .pidfd = -1};
+    if (ret->pid == 0)
+        hook_become(h, level, &pipes, parent);
+    close(out[1]);
+    close(started[1]);
+    if (ret->pid < 0)
+        return err_errno(err, errno, "start the %s hook", h->kind);
+    ret->pidfd = (int)syscall(SYS_pidfd_open, ret->pid, 0);
+    return 0;
+}
+
+/* Until it has ended, with all that must end with it. True where it ended in time. */
+static bool wait_for(const struct hook *h, const struct running *run, int64_t deadline,
+                     struct hook_result *ret, int *ret_status)
+{
+    bool in_time = false;
+    size_t len = 0;
+
+    if (run->pidfd >= 0)
+        in_time = await(run->pidfd, run->out, deadline, ret, &len);
+    if (!in_time || h->confined) {
+        kill(-run->pid, SIGKILL);
+        kill(run->pid, SIGKILL); /* where it had not come to its own session yet */
+    }
+    while (waitpid(run->pid, ret_status, 0) < 0 && errno == EINTR)
+        ;
+    if (h->confined)
+        end_strays();
+    drain(run->out, ret, &len);
+    return in_time;
+}
+
+/* *ret_ran: the command itself was reached; if not, ret->output says why. */
+static int run_once(const struct hook *h, enum sandbox_level level, int64_t deadline,
+                    struct hook_result *ret, bool *ret_ran, struct err *err)
+{
+    _cleanup_(running_release)
+    struct running run = {.out = -1, .started = -1, .pidfd = -1};
+    int status = 0, r = start(h, level, &run, err);
+    bool in_time;
+    char c;
+
+    if (r < 0)
+        return r;
+    memset(ret, 0, sizeof *ret);
+    in_time = wait_for(h, &run, deadline, ret, &status);
+    if (run.pidfd < 0)
+        return err_set(err, ERR_IO, "watch the %s hook: no pidfd", h->kind);
+    *ret_ran = read(run.started, &c, 1) == 1;
+    ret->level = level;
+    judge(h, in_time, status, ret);
     return 0;
 }
 
 int hook_run(const struct hook *h, struct hook_result *ret, struct err *err)
 {
-    _cleanup_(close_p)
-    int out = -1;
-    _cleanup_(close_p)
-    int pidfd = -1;
-    bool in_time = false;
-    size_t len = 0;
-    int status = 0;
-    pid_t pid;
-    int r;
+    enum sandbox_level level = h->sandbox ? SANDBOX_WHOLE : SANDBOX_NONE;
+    enum sandbox_level least = h->sandbox_required ? SANDBOX_WHOLE : SANDBOX_NONE;
+    int64_t deadline = now_ms() + h->deadline_ms;
+    bool ran = false;
 
     prctl(PR_SET_CHILD_SUBREAPER, h->confined ? 1L : 0L);
-    r = start(h, &out, &pid, err);
-    if (r < 0)
-        return r;
-    memset(ret, 0, sizeof *ret);
-    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (pidfd >= 0)
-        in_time = await(pidfd, out, now_ms() + h->deadline_ms, ret, &len);
-    if (!in_time || h->confined) {
-        kill(-pid, SIGKILL);
-        kill(pid, SIGKILL); /* where it had not come to its own session yet */
+    for (;; level++) {
+        int r = run_once(h, level, deadline, ret, &ran, err);
+
+        if (r < 0 || ran)
+            return r;
+        if (level >= least)
+            return err_set(err, ERR_IO, "start the %s hook%s: %.160s", h->kind,
+                           level == SANDBOX_NONE ? "" : " in its sandbox", ret->output);
     }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (h->confined)
-        end_strays();
-    drain(out, ret, &len);
-    if (pidfd < 0)
-        return err_set(err, ERR_IO, "watch the %s hook: no pidfd", h->kind);
-    judge(h, in_time, status, ret);
-    return 0;
 }

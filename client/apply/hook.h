@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "sandbox/sandbox.h"
 
 #define HOOK_OUTPUT_MAX 2048
 #define HOOK_CAUSE_MAX  48
@@ -23,6 +24,8 @@ struct hook {
      * made itself a daemon: the caller must have no other children. An activate hook may start the
      * consumer, which must inherit no limits and live on. */
     bool confined;
+    const struct sandbox *sandbox; /* NULL: none. Where there are no namespaces, less of it */
+    bool sandbox_required;         /* then rather not at all */
     const char *channel, *version, *digest, *dir;
 };
 
@@ -31,9 +34,11 @@ struct hook_result {
     bool blamed;                /* where not good: does it blame the content? */
     char cause[HOOK_CAUSE_MAX]; /* "health-exit-1", "activate-signal-11", "health-deadline" */
     char output[HOOK_OUTPUT_MAX + 1];
+    enum sandbox_level level; /* that it ran in */
 };
 
-/* Run it and wait. 0 where it ran (ret says how); ERR_IO where it could not be started. */
+/* Run it and wait. 0 where it ran (ret says how); ERR_IO where it could not be started, or not in
+ * the sandbox that it requires. */
 int hook_run(const struct hook *h, struct hook_result *ret, struct err *err);
 
 #endif

@@ -9,7 +9,7 @@ start_server
 token endpoints 1
 export ring=canary # of make_endpoint
 good=$WORK/one/state/channels/crs/current
-make_endpoint one "preflight=sh \$FIREBREAK_DIR/check" preflight_deadline=1 \
+make_endpoint one "preflight=sh \$FIREBREAK_DIR/check" preflight_sandbox=off preflight_deadline=1 \
     "activate=readlink $good >>$WORK/activations" "health=sh $good/health" health_deadline=1 \
     soak=1 health_interval=0.2
 

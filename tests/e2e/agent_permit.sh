@@ -10,7 +10,7 @@ start_server
 start_hostile
 token endpoints 1
 export ring=canary # of make_endpoint
-make_endpoint one "preflight=echo \$FIREBREAK_VERSION >>$WORK/preflights" soak=0.2 health_interval=0.1
+make_endpoint one "preflight=echo \$FIREBREAK_VERSION >>$WORK/preflights" preflight_sandbox=off soak=0.2 health_interval=0.1
 through one
 publish 1.0
 expect 0 fb rollout start crs/1.0 --policy demo

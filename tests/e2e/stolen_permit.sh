@@ -10,7 +10,7 @@ start_server
 token endpoints 2
 export ring=canary # of make_endpoint: the pace has a story of its own
 for name in one two; do
-    make_endpoint "$name" "preflight=echo \$FIREBREAK_VERSION >>$WORK/preflights-$name" soak=0.1 health_interval=0.1
+    make_endpoint "$name" "preflight=echo \$FIREBREAK_VERSION >>$WORK/preflights-$name" preflight_sandbox=off soak=0.1 health_interval=0.1
     echo "boot-1" >"$WORK/$name/boot"
     sed -i "1i boot_id_file=$WORK/$name/boot" "$WORK/$name/agent.conf"
 done

@@ -43,7 +43,10 @@ static void test_table(void **state)
         {GOOD "ring=first\n", "'ring'"},
         {GOOD "boot_guard=maybe\n", "'boot_guard'"},
         {GOOD "[chanel rules]\n", ":4: unknown section"},
-        {GOOD "[channel rules]\npin=-1\n", "[channel rules] pin"},
+        {GOOD "[channel rules]\npin=-1\n", "[channel rules]: pin: version '-1'"},
+        {GOOD "[channel rules]\npreflight_sandbox=some\n", "[channel rules]: 'preflight_sandbox'"},
+        {GOOD "[channel rules]\npreflight_memory_mib=0\n", "preflight_memory_mib"},
+        {GOOD "[channel rules]\npreflight_sandbox=require\npreflight_disk_mib=1\n", NULL},
         {"server=ftp://x\nroot=r\nstate_dir=s\n", "not an https:// address"},
     };
 

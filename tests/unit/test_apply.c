@@ -50,7 +50,9 @@ static void write_config(struct world *w)
     snprintf(text, sizeof text,
              "server=http://127.0.0.1:1\nroot=root.json\nstate_dir=state\nring=canary\n"
              "boot_guard=off\nboot_id_file=boot\nos=linux\nos_version=test-1\narch=x86_64\n"
-             "[channel crs]\npreflight=%s/preflight\nactivate=%s/activate\nhealth=%s/health\n"
+             "[channel "
+             "crs]\npreflight_sandbox=off\npreflight=%s/preflight\nactivate=%s/activate\nhealth=%s/"
+             "health\n"
              "soak=0.3\nhealth_interval=0.1\n",
              w->dir, w->dir, w->dir);
     scratch_write(w->dir, "agent.conf", text, strlen(text));
