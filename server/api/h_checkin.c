@@ -338,19 +338,6 @@ static void put_channel(struct device_channel *dc, const struct device *d,
     put_row(dc, d, b);
 }
 
-/* Ready, under way or about to stage: every tick. Else it may take its time. */
-static int64_t interval_ms(const struct server *s, const struct flight *f, const struct arm *m)
-{
-    bool busy =
-        flight_is_open(f) && m && !m->away &&
-        (m->ready || (arm_is_treated(m) ? m->state == ARM_GRANTED || m->state == ARM_APPLIED ||
-                                              m->state == ARM_CRASHED || m->watched != N_STRATA
-                                        : !m->running && flight_stages(f, m)));
-    int64_t usual = s->config.checkin_interval_ms;
-
-    return busy && f->tick_ms < usual ? f->tick_ms : usual;
-}
-
 static int answer_channel(struct server *s, struct device *d, struct heard *h,
                           const struct checkin_channel *cc, struct answer_channel *ret,
                           struct err *err)
@@ -399,7 +386,7 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
     }
     if (dc)
         put_channel(dc, d, cc, f, m, h->batch);
-    ms = interval_ms(s, f, m);
+    ms = flight_interval_ms(f, m, s->config.checkin_interval_ms);
     memcpy(ret->channel, cc->channel, sizeof ret->channel);
     if (!ret->permit)
         snprintf(ret->wait, sizeof ret->wait, "%s", wait_name(decide.wait));

@@ -78,6 +78,7 @@ struct arm {
     bool held;        /* its owner or its boot guard holds updates */
     bool running;     /* runs the release */
     bool away;        /* said goodbye */
+    bool due;         /* waited in its last check-in with a draw already passed */
     bool tracked;     /* asked every tick */
     bool steady;      /* no consumer crash in the 7 days before it staged */
     bool direct;      /* counted as direct evidence */

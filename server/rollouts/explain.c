@@ -51,6 +51,15 @@ static void say_evidence(json_t *lines, const struct flight *f)
             say(lines, "%s.", line);
 }
 
+static void say_tracking(json_t *lines, const struct flight *f)
+{
+    if (f->track_ppm < PPM)
+        say(lines,
+            "%g %% of the devices are compared by silence: more would check in more than %" PRId64
+            " times a second (budget_s).",
+            (double)f->track_ppm * 100 / PPM, f->gate.policy.budget_s);
+}
+
 static void say_scope(json_t *lines, const struct flight *f)
 {
     const struct topology *t = &f->gate.topology;
@@ -124,6 +133,7 @@ int rollouts_explain(struct server *s, const char *channel, json_t **ret, struct
                 ch->flight->last.reasons[i].text);
     say_arms(lines, status);
     say_evidence(lines, ch->flight);
+    say_tracking(lines, ch->flight);
     say_scope(lines, ch->flight);
     say_state(lines, ch);
     json_object_set_new(status, "text", lines);

@@ -53,6 +53,7 @@ struct flight {
 
     struct arms arms;
     struct tally tally; /* of the arms */
+    int64_t track_ppm;  /* V: share of devices that are asked every tick */
     struct counters counters;
     struct admission admission;
     int64_t control_crashes[GATE_MAX_COHORTS];            /* this tick */
@@ -166,12 +167,21 @@ void flight_watch_staged(struct arm *m, const struct device *d, const struct hea
 /* A sign of life that carried nothing: asked again, or refused after it proved who it is. */
 void flight_alive(struct flight *f, struct arm *m);
 void flight_watch_drop(struct flight *f, struct arm *m);
-/* Before the first tick; the gate's policy is set. */
-void flight_watch_open(struct flight *f);
+/* Before the first tick; the gate's policy is set. The interval is the longest of any device. */
+void flight_watch_open(struct flight *f, int64_t interval_ms);
 /* The tick is over: batches (ret NULL: none are wanted, as in replay), then the next one begins. */
 int flight_watch_resolve(struct flight *f, int64_t now_ms, struct batch *ret, int max);
 void flight_watch_turn(struct flight *f, int64_t now_ms, bool staged_more);
 void flight_watch_resume(struct flight *f);
+
+/* --- who is asked every tick (flight_track.c) ------------------------------------------------- */
+
+/* By its second draw and V. */
+bool flight_tracks(const struct flight *f, const struct device *d);
+/* V for the tick that begins. */
+void flight_track(struct flight *f);
+/* When a device is to come again; f, m NULL: no rollout. usual_ms: the longest that any is told. */
+int64_t flight_interval_ms(const struct flight *f, const struct arm *m, int64_t usual_ms);
 
 /* --- a tick (flight_tick.c) ------------------------------------------------------------------- */
 
@@ -195,6 +205,8 @@ void facts_collect(const struct server *s, struct flight *f, struct facts *ret);
 json_t *flight_decision_to_json(const struct flight *f);
 /* Thresholds of a stored decision back into the flight. */
 int decision_thresholds(const json_t *o, struct admission *ret, struct err *err);
+/* V likewise; where the decision has none *ret stays as it is. */
+int decision_tracking(const json_t *o, int64_t *ret, struct err *err);
 
 /* --- plan (plan_make.c) ----------------------------------------------------------------------- */
 

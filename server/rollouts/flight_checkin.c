@@ -19,7 +19,7 @@ static void arm_fill(struct flight *f, struct arm *m, const struct device *d, in
     if (cohort < 0)
         cohort = rollout_add_cohort(&f->gate, d->cohort, d->platform.os);
     *m = (struct arm){.known = true,
-                      .tracked = true,
+                      .tracked = flight_tracks(f, d),
                       .heard = -1,
                       .group = (uint8_t)(d->group_index % COUNTERS_GROUPS),
                       .u = draw_u(d->draw_key, f->digest),
@@ -251,6 +251,7 @@ bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const 
     if (d->no_evidence && m->evidence)
         flight_drop_evidence(f, m);
     counters_alive(&f->counters, &m->standing, f->tick);
+    m->tracked = flight_tracks(f, d);
     m->seen_tick = (int32_t)f->tick;
     tally_heard(&f->tally, m);
     if (device_in_canary_group(d, f->channel))
@@ -322,6 +323,24 @@ struct decide flight_ask(const struct channel *ch, const struct arm *m, const st
 
 /* --- trials ----------------------------------------------------------------------------------- */
 
+/* It said ready in time before this check-in: one tick ago, or two; who is asked seldom an interval
+ * ago, and a tick. */
+static bool was_ready(const struct flight *f, const struct arm *m)
+{
+    int64_t ticks = ARM_AWAKE_TICKS;
+
+    if (!m->tracked)
+        ticks = (f->tally.heard.slot_ms + f->tick_ms - 1) / f->tick_ms + 1;
+    return m->prev_ready >= 0 && m->prev_ready >= f->tick - ticks;
+}
+
+/* The threshold had passed it before this check-in; who is asked seldom has come for the first time
+ * since, whenever that was. */
+static bool was_passed(const struct flight *f, const struct arm *m)
+{
+    return m->tracked ? admission_was_below(&f->admission, m) : m->due;
+}
+
 /* Its stratum in this tick as one of `side`; N_STRATA: none, because the draw alone did not
  * separate it (passed by the threshold while away, or served late by the budget). */
 static enum stratum stratum_of(const struct flight *f, const struct arm *m, const struct hearing *h,
@@ -329,13 +348,13 @@ static enum stratum stratum_of(const struct flight *f, const struct arm *m, cons
 {
     bool first = m->first_ready == f->tick;
     /* Was in the pool that the threshold moved through. */
-    bool pooled = !first && m->prev_ready >= f->tick - ARM_AWAKE_TICKS;
+    bool pooled = !first && was_ready(f, m);
 
     if (!m->evidence)
         return N_STRATA;
     if (first)
         return f->admission.canary_ring && m->canary ? N_STRATA : STRATUM_LATE;
-    if (!pooled || (side == SIDE_TREATED && admission_was_below(&f->admission, m)))
+    if (!pooled || (side == SIDE_TREATED && was_passed(f, m)))
         return N_STRATA;
     /* Also after their ring: the lowest draws among them are gone, so that they and the others are
      * not alike to be drawn. */
@@ -372,7 +391,7 @@ void flight_grant(struct flight *f, struct arm *m, const struct hearing *h, enum
     m->granted_wall_ms = h->wall_ms;
     admission_take(&f->admission, m);
     counters_excuse(&f->counters, &m->standing, f->tick);
-    if (stratum != N_STRATA)
+    if (stratum != N_STRATA && m->tracked)
         flight_enter(f, m, stratum, SIDE_TREATED);
     tally_note(&f->tally, m);
 }
@@ -382,6 +401,9 @@ void flight_count_control(struct flight *f, struct arm *m, const struct hearing 
 {
     enum stratum stratum;
 
+    m->due = !arm_is_treated(m) && m->ready && admission_below(&f->admission, m);
+    if (!m->tracked)
+        return;
     if (d->kind != DECIDE_WAIT || !tally_is_waiting(&f->tally, m) || m->standing.tick >= 0 ||
         !flight_is_open(f) || f->gate.halted[m->cohort] || admission_below(&f->admission, m) ||
         h->channel->snapshot_version < f->min_snapshot)

@@ -1,6 +1,8 @@
-/* flight_json: what the store keeps of a decision beside decision_to_json: where the thresholds
- * are.
- * [[now, before], ...] by cohort, the canary group's last; 16 hexadecimal digits, null: closed. */
+/*
+ * flight_json: what the store keeps of a decision beside decision_to_json: where the thresholds
+ * are, [[now, before], ...] by cohort, the canary group's last; 16 hexadecimal digits, null:
+ * closed; and "track_ppm", which rows of earlier versions lack.
+ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +46,7 @@ json_t *flight_decision_to_json(const struct flight *f)
                           json_pack("[o, o]", threshold_to_json(&f->admission.canary_now),
                                     threshold_to_json(&f->admission.canary_before)));
     json_object_set_new(o, "thresholds", thresholds);
+    json_object_set_new(o, "track_ppm", json_integer(f->track_ppm));
     return o;
 }
 
@@ -64,4 +67,11 @@ int decision_thresholds(const json_t *o, struct admission *ret, struct err *err)
                                     canary ? &ret->canary_before : &ret->before[i], err);
     }
     return r;
+}
+
+int decision_tracking(const json_t *o, int64_t *ret, struct err *err)
+{
+    if (!json_object_get(o, "track_ppm"))
+        return 0;
+    return jsonx_int(o, "decision", "track_ppm", 0, PPM, ret, err);
 }

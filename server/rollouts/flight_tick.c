@@ -71,7 +71,8 @@ void flight_open(struct flight *f, int64_t interval_ms)
                                             interval_ms > p->tick_ms ? interval_ms : p->tick_ms};
 
     f->admission.canary_ring = flight_in_canary_ring(f);
-    flight_watch_open(f);
+    f->track_ppm = PPM;
+    flight_watch_open(f, config.interval_ms);
     tally_init(&f->tally, &config);
 }
 
@@ -217,6 +218,7 @@ int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot
     f->person_promotes = false;
     flight_watch_turn(f, f->elapsed_ms, staged_more);
     tally_turn(&f->tally, (int32_t)f->tick, f->elapsed_ms);
+    flight_track(f);
     memset(f->control_crashes, 0, sizeof f->control_crashes);
     counters_turn(&f->counters, f->tick);
     return 0;
@@ -232,7 +234,7 @@ static bool is_unresolved(const struct flight *f, int64_t tick)
 static enum stratum unresolved(const struct flight *f, const struct arm *m, enum arm_side *ret_side)
 {
     *ret_side = arm_is_treated(m) ? SIDE_TREATED : SIDE_CONTROL;
-    if (!m->known || !m->evidence || m->away || m->cohort < 0)
+    if (!m->known || !m->evidence || !m->tracked || m->away || m->cohort < 0)
         return N_STRATA;
     if (arm_is_treated(m))
         return is_unresolved(f, m->granted_tick) ? (enum stratum)m->stratum : N_STRATA;

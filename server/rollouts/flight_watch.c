@@ -121,8 +121,8 @@ void flight_watch(struct flight *f, struct arm *m, const struct hearing *h)
     }
     m->watched = (uint8_t)stratum_now(f, m, h);
     in = m->watched != N_STRATA;
-    stand(&f->silence, &m->silent, m, in && !is_spent(m, METRIC_SA));
-    stand(&f->long_silence, &m->long_silent, m, in && !is_spent(m, METRIC_SL));
+    stand(&f->silence, &m->silent, m, in && m->tracked && !is_spent(m, METRIC_SA));
+    stand(&f->long_silence, &m->long_silent, m, in && m->tracked && !is_spent(m, METRIC_SL));
     stand(&f->alive, &m->alive, m, in && may_crash(m));
 }
 
@@ -214,15 +214,17 @@ void flight_watch_staged(struct arm *m, const struct device *d, const struct hea
 
 /* --- ticks ------------------------------------------------------------------------------------ */
 
-void flight_watch_open(struct flight *f)
+void flight_watch_open(struct flight *f, int64_t interval_ms)
 {
     const struct policy *p = &f->gate.policy;
     int64_t least_ms = MIN_TICKS * p->tick_ms;
     int64_t silence_ms = p->long_silence_ms > least_ms ? p->long_silence_ms : least_ms;
+    /* Who is asked seldom is at risk between its check-ins, too. */
+    int64_t alive_ms = silence_ms > 2 * interval_ms ? silence_ms : 2 * interval_ms;
 
     watch_init(&f->silence, WATCH_SILENCE, 0);
     watch_init(&f->long_silence, 0, silence_ms);
-    watch_init(&f->alive, 0, silence_ms);
+    watch_init(&f->alive, 0, alive_ms);
     watch_init(&f->reboots, 0, p->reboot_window_ms > least_ms ? p->reboot_window_ms : least_ms);
     f->marks_from = 0;
 }
@@ -330,8 +332,10 @@ static void resume_arm(struct flight *f, struct arm *m)
     resume_crash(f, m);
     if (m->away)
         return;
-    resume(&f->silence, &m->silent, m, METRIC_SA, m->seen_tick);
-    resume(&f->long_silence, &m->long_silent, m, METRIC_SL, m->seen_tick);
+    if (m->tracked) {
+        resume(&f->silence, &m->silent, m, METRIC_SA, m->seen_tick);
+        resume(&f->long_silence, &m->long_silent, m, METRIC_SL, m->seen_tick);
+    }
     if (may_crash(m) && m->seen_tick >= watch_unresolved_tick(&f->alive))
         watch_move(&f->alive, &m->alive, m->cohort, (enum stratum)m->watched, side_of(m));
     resume_reboot(f, m);

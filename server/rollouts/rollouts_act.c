@@ -181,6 +181,8 @@ static int flight_new(struct server *s, const struct act *a, const struct manife
         flight_open(f, s->config.checkin_interval_ms);
         r = flight_arms(s, f, err);
     }
+    if (r == 0)
+        flight_track(f);
     if (r < 0) {
         flight_free(f);
         return r;

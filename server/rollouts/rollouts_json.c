@@ -151,7 +151,7 @@ json_t *flight_status(const struct server *s, const struct channel *ch)
     count_arms(f, &c);
     o = json_pack(
         "{s:s, s:{s:s, s:s, s:I}, s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, "
-        "s:o, s:I}",
+        "s:o, s:I, s:I}",
         "channel", f->channel, "release", "version", f->version, "digest", f->digest, "sequence",
         (json_int_t)f->sequence, "policy", f->policy_name, "state", rollout_state_name(f->state),
         "verdict", verdict_name(f->last.verdict), "stands", f->last.stands, "ring",
@@ -161,7 +161,8 @@ json_t *flight_status(const struct server *s, const struct channel *ch)
         "seconds_to_halt",
         f->halted_after_ms >= 0 ? json_integer((f->halted_after_ms + 500) / 1000) : json_null(),
         "reasons", reasons_to_json(&f->gate.topology, &f->last), "cohorts", cohorts_to_json(f),
-        "snapshot_version", (json_int_t)repo_snapshot_version(s->repo));
+        "snapshot_version", (json_int_t)repo_snapshot_version(s->repo), "track_ppm",
+        (json_int_t)f->track_ppm);
     if (o && ch->approval_by[0])
         json_object_set_new(o, "waits_for_second_person_after", json_string(ch->approval_by));
     return o;

@@ -298,6 +298,8 @@ static int replay(struct flight *f, const struct row_tick *row, struct facts *x,
     flight_watch_turn(f, f->elapsed_ms, f->last.stage_ppm > staged_ppm);
     tally_turn(&f->tally, (int32_t)f->tick, f->elapsed_ms);
     r = note_end(f, row->tick, x->f.now_ms, err);
+    if (r == 0)
+        r = decision_tracking(decision, &f->track_ppm, err);
     return r < 0 ? r : decision_thresholds(decision, &f->admission, err);
 }
 

@@ -14,6 +14,7 @@ fb_unit(ctl_status fb_ctl)
 fb_unit(counters fb_server)
 fb_unit(watch fb_server)
 fb_unit(tally fb_server)
+fb_unit(flight_track fb_server)
 fb_unit(flight_watch fb_server)
 fb_unit(checkin_decide fb_server)
 

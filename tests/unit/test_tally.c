@@ -274,8 +274,11 @@ static void mishap(struct world *w)
 
 static bool waits(const struct world *w, const struct arm *m)
 {
-    return m->known && !arm_is_treated(m) && m->ready && !m->away && !m->held && !m->running &&
-           m->cohort >= 0 && w->flight->tick - m->ready_tick < ARM_AWAKE_TICKS;
+    if (!m->known || arm_is_treated(m) || !m->ready || m->away || m->held || m->running ||
+        m->cohort < 0)
+        return false;
+    return m->tracked ? w->flight->tick - m->ready_tick < ARM_AWAKE_TICKS
+                      : m->heard >= w->flight->tally.heard.oldest;
 }
 
 static void pass_treated(const struct world *w, const struct arm *m, struct cohort_facts *c)
@@ -309,15 +312,13 @@ static void pass_untreated(const struct world *w, const struct arm *m, const str
     c->canary_ready += waiting && m->canary;
     c->passed_away += below && !(waiting && !m->paced);
     c->controls += waiting && m->evidence && !m->crash_spent;
-    /* Awake is by slots: who was heard in the last two intervals, nobody who was not in three. */
-    if (m->away || m->ready || m->held || !flight_stages(f, m))
-        return;
-    if (m->heard < f->tally.heard.oldest) {
+    /* Heard lately is by slots: all of the last two intervals, nobody of more than three. */
+    if (m->heard < f->tally.heard.oldest)
         assert_true(silent_ms > 2 * INTERVAL_MS);
-        return;
-    }
-    assert_true(silent_ms <= 3 * INTERVAL_MS + MAX_TICK_MS);
-    c->staging++;
+    else
+        assert_true(silent_ms <= 3 * INTERVAL_MS + MAX_TICK_MS);
+    c->staging += !m->away && !m->ready && !m->held && flight_stages(f, m) &&
+                  m->heard >= f->tally.heard.oldest;
 }
 
 static void pass_all(const struct world *w, struct cohort_facts *ret)
@@ -491,6 +492,8 @@ static void end_tick(struct world *w)
     make_up(w, &d);
     pass_admission(w, &d, &admission);
     assert_int_equal(flight_turn(f, &d, w->at.boot_ms), 0);
+    if (one_in(w, 25)) /* too many check-ins */
+        f->track_ppm = f->track_ppm * 2 / 3;
     for (int c = 0; c < GATE_MAX_COHORTS; c++) {
         assert_true(is_same(&f->admission.now[c], &admission.now[c]));
         w->seen->moved += !is_same(&f->admission.now[c], &f->admission.before[c]);
