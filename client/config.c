@@ -13,6 +13,11 @@
 #define DEADLINE_MAX 86340000 /* the longest that a permit can live, minus its own minute */
 #define DAY_MS       86400000
 
+/* While systemd goes down, the target that it goes to is among its jobs. */
+#define REBOOT_CHECK                                                                               \
+    "systemctl list-jobs --plain --no-legend 2>/dev/null | "                                       \
+    "grep -qE '(^| )(reboot|kexec|soft-reboot)\\.target '"
+
 #define TOP(key, type, field, initial, min, max, sentence)                                         \
     {                                                                                              \
         "", key, type, offsetof(struct config, field), initial, min, max, sentence                 \
@@ -54,6 +59,8 @@ static const struct conf_row rows[] = {
         "auto, on or off; auto: on except in containers"),
     TOP("boot_limit", CONF_INT, boot_limit, "2", 1, 10,
         "failed boots in a row after which changed content is reverted"),
+    TOP("reboot_check", CONF_STRING, reboot_check, REBOOT_CHECK, 0, 0,
+        "command whose success says that an orderly stop is one to start again"),
     CHANNEL("preflight", CONF_STRING, preflight, "", 0, 0, "command that checks a candidate"),
     CHANNEL("preflight_deadline", CONF_SECONDS, preflight_deadline_ms, "30", 100, DEADLINE_MAX,
             "seconds that it may take"),

@@ -39,6 +39,7 @@ struct config {
     char *os, *os_version, *arch, *label;
     char *machine_id_file, *boot_id_file, *cmdline_file;
     char *boot_guard;
+    char *reboot_check; /* command; NULL: every orderly stop is a shutdown */
     int64_t boot_limit;
     struct config_channel channels[CHECKIN_MAX_CHANNELS];
     size_t n_channels;

@@ -1,5 +1,6 @@
 /* verbs: the boot guard's three moments. Decisions are bootguard.c's. No network, no operator. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "apply/apply.h"
@@ -268,18 +269,49 @@ static int shut_down(struct state *s, void *ctx, struct err *err)
     return 0;
 }
 
+#define REBOOT_CHECK_MS 3000 /* systemd waits for this at the way down */
+
+/* A machine that is to come back is missed where it does not; one that is switched off is not.
+ * Where nobody can tell it is the latter. */
+static bool is_reboot(const struct agent *a)
+{
+    struct hook h = {.kind = "reboot_check",
+                     .command = a->config.reboot_check,
+                     .deadline_ms = REBOOT_CHECK_MS,
+                     .confined = true,
+                     .channel = "",
+                     .version = "",
+                     .digest = "",
+                     .dir = ""};
+    const char *level = getenv("RUNLEVEL"); /* of sysvinit's scripts */
+    struct hook_result result;
+    struct err err = {0};
+
+    if (level && strcmp(level, "6") == 0)
+        return true;
+    if (!h.command)
+        return false;
+    if (hook_run(&h, &result, &err) == 0)
+        return result.good;
+    log_warn("boot", "%s; told as a shutdown", err.msg);
+    return false;
+}
+
 /* The goodbye is kept; a running agent sends it while it can, else the next boot does. */
 int verb_boot_shutdown(struct cli *cli, struct err *err)
 {
     _cleanup_(agent_free_p)
     struct agent *a = NULL;
+    const char *cause = "";
     int r = verb_open(cli, &a, err);
 
-    if (r == 0)
-        r = agent_event(a, EVENT_GOODBYE, "", "", "shutdown", false, NULL, err);
+    if (r == 0) {
+        cause = is_reboot(a) ? "reboot" : "shutdown";
+        r = agent_event(a, EVENT_GOODBYE, "", "", cause, false, NULL, err);
+    }
     if (r == 0 && !a->guard)
         return tell(cli, "no boot guard", a->guard_why);
     if (r == 0)
         r = state_update(&a->place, shut_down, NULL, err);
-    return r < 0 ? r : tell(cli, "shutdown", "recorded");
+    return r < 0 ? r : tell(cli, cause, "recorded");
 }

@@ -58,6 +58,19 @@ a=$(stat -Lc %i "$WORK/one/state/channels/crs/current/rules.conf")
 b=$(stat -Lc %i "$WORK/one/state/channels/crs/good-boot/rules.conf")
 [ "$a" != "$b" ] || fail "good-boot shares its inodes with current"
 
+boot again good
+guard complete complete
+sed -i '1i reboot_check=true' "$WORK/one/agent.conf"
+guard shutdown reboot
+sed -i 's/^reboot_check=.*/reboot_check=sleep 600/' "$WORK/one/agent.conf" # systemd hangs
+guard shutdown shutdown
+sed -i '/^reboot_check=/d' "$WORK/one/agent.conf"
+agent one once || true # held or not, the check-in tells
+goodbyes=$(python3 -c 'import sqlite3, sys
+print(*[r[0] for r in sqlite3.connect(sys.argv[1]).execute("select cause from events where kind = ? order by rowid", ["goodbye"])])' \
+    "$site/server/state/firebreak.db")
+assert_eq "$goodbyes" "shutdown shutdown reboot shutdown" "goodbyes that the server was told"
+
 boot third good
 guard complete complete
 release 2.0 # and the machine is cut off
