@@ -274,6 +274,13 @@ static bool controls_are_silent(const struct gate_facts *f)
            tolerance_binomial_tail(f->tick_controls, PAUSE_SHARE, f->silent_controls) < PAUSE_EPS;
 }
 
+/* Controls were asked and answered; or there is nobody left who could be one, because they have the
+ * release or said goodbye. Where they are just gone, no tick is clean. */
+static bool tick_is_clean(const struct gate_facts *f)
+{
+    return f->tick_controls > 0 || !f->deserted;
+}
+
 struct reasons {
     struct gate_reason *list;
     int n, max;
@@ -399,7 +406,9 @@ static void judge_pause(const struct gate *g, const struct gate_facts *f, struct
                             .f_c = f->silent_controls};
     struct text s = text_in(r.text, sizeof(r.text));
 
-    if (g->pause_ticks == PAUSE_CLEAN_TICKS) {
+    if (f->tick_controls == 0 && f->deserted) {
+        text_add(&s, "controls fell silent (telemetry or network) and are away since; ");
+    } else if (g->pause_ticks == PAUSE_CLEAN_TICKS) {
         text_add(&s, "telemetry or network, not the release: ");
         text_count(&s, f->silent_controls);
         text_add(&s, " of ");
@@ -430,7 +439,7 @@ int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
     take_controls(g, t, f);
     if (controls_are_silent(f))
         g->pause_ticks = PAUSE_CLEAN_TICKS;
-    else if (g->pause_ticks > 0)
+    else if (g->pause_ticks > 0 && tick_is_clean(f))
         g->pause_ticks--;
 
     for (int node = 0; node < topology_nodes(t); node++) {

@@ -81,6 +81,7 @@ struct gate_facts {
     int64_t silent_controls, tick_controls; /* control SF of this tick, for PAUSE */
     int silent_groups;                      /* enrolment groups among the silent controls */
     int groups;                             /* enrolment groups there are */
+    bool deserted; /* whoever could be a control is away: a tick without any is not a clean one */
 };
 
 void gate_init(struct gate *g);

@@ -164,12 +164,20 @@ bool ring_waits_for_staging(const struct rollout *r, int64_t tick, const struct 
     return of->staging * STAGING_HOLD_PART > of->ready + of->late + of->admitted + of->staging;
 }
 
+bool ring_is_deserted(const struct cohort_facts *sum)
+{
+    int64_t here = sum->heard + sum->ready + sum->late + sum->staging;
+
+    return here == 0 || sum->away > here;
+}
+
 static bool canary_is_full(const struct rollout *r, int64_t tick, const struct cohort_facts *sum)
 {
     if (sum->canary_admitted * 100 >= r->rings[r->ring].cap * FULL_COUNT_PCT)
         return true;
-    return sum->canary_admitted > 0 && !ring_waits_for_staging(r, tick, sum) &&
-           ring_canary_room(r, sum) == 0;
+    return sum->canary_admitted > 0 &&
+           sum->canary_away <= sum->canary_ready + sum->canary_admitted &&
+           !ring_waits_for_staging(r, tick, sum) && ring_canary_room(r, sum) == 0;
 }
 
 bool ring_is_full(const struct rollout *r, int64_t tick, const struct cohort_facts *sum)
@@ -183,11 +191,14 @@ bool ring_is_full(const struct rollout *r, int64_t tick, const struct cohort_fac
         return false;
     if (ring->kind == RING_CANARY)
         return canary_is_full(r, tick, sum);
+    cap = ring_live_cap(r, r->ring);
+    if (r->ring < r->n_rings - 1 && sum->admitted * 100 >= cap * FULL_COUNT_PCT)
+        return true;
+    if (ring_is_deserted(sum))
+        return false;
     if (r->ring == r->n_rings - 1)
         return (left + sum->late) * ALL_PPM <= sum->admitted * LAST_LEFT_PPM;
-    cap = ring_live_cap(r, r->ring);
     room = max64(cap - sum->admitted - sum->late - sum->passed_away, 0);
     reach = sum->admitted + sum->late + min64(left, room);
-    return sum->admitted * 100 >= cap * FULL_COUNT_PCT ||
-           sum->admitted * 100 >= reach * FULL_AWAKE_PCT;
+    return sum->admitted * 100 >= reach * FULL_AWAKE_PCT;
 }

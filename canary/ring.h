@@ -24,8 +24,12 @@ int64_t ring_canary_room(const struct rollout *r, const struct cohort_facts *sum
 /* True while devices that stage are waited for: a moved threshold would pass them by. */
 bool ring_waits_for_staging(const struct rollout *r, int64_t tick, const struct cohort_facts *of);
 
-/* 97 % of the ready and awake, or 90 % of its count; the last ring: hardly anybody ready is left.
+/* More of those who take part are away than here: the few that are left are no measure of a ring.
  */
+bool ring_is_deserted(const struct cohort_facts *sum);
+
+/* 90 % of its count; or, where it is not deserted, 97 % of the ready and awake, and of the last
+ * ring all but hardly anybody who is ready. */
 bool ring_is_full(const struct rollout *r, int64_t tick, const struct cohort_facts *sum);
 
 #endif

@@ -108,12 +108,15 @@ static bool cohort_is_sane(const struct cohort_facts *f)
     const int64_t counts[] = {f->ready,    f->late,        f->staging,         f->passed_away,
                               f->admitted, f->healthy,     f->healthy_slow,    f->excused,
                               f->overdue,  f->canary_size, f->canary_ready,    f->canary_admitted,
-                              f->direct,   f->soaking,     f->control_crashes, f->controls};
+                              f->direct,   f->soaking,     f->control_crashes, f->controls,
+                              f->heard,    f->away,        f->canary_away};
 
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
         if (counts[i] < 0 || counts[i] > GATE_MAX_DEVICES)
             return false;
-    return f->healthy + f->excused + f->overdue <= f->admitted && f->canary_admitted <= f->admitted;
+    return f->healthy + f->excused + f->overdue <= f->admitted &&
+           f->canary_admitted <= f->admitted && f->heard <= f->admitted &&
+           f->canary_away <= f->away;
 }
 
 static bool facts_are_sane(const struct rollout *r, const struct rollout_facts *f)
@@ -160,7 +163,11 @@ static void sum_live(const struct rollout *r, const struct rollout_facts *f,
         ret->canary_size += of->canary_size;
         ret->canary_ready += of->canary_ready;
         ret->canary_admitted += of->canary_admitted;
+        ret->heard += f->hears ? of->heard : of->admitted;
+        ret->away += of->away;
+        ret->canary_away += of->canary_away;
     }
+    ret->away = max64(ret->away - r->accepted_away, 0);
 }
 
 struct judgement {
@@ -170,6 +177,7 @@ struct judgement {
 static int judge(struct rollout *r, const struct rollout_facts *f, struct judgement *ret_j,
                  struct rollout_decision *ret)
 {
+    struct cohort_facts sum;
     int64_t admitted[GATE_MAX_COHORTS] = {0}, direct[GATE_MAX_COHORTS] = {0};
     int64_t soaking[GATE_MAX_COHORTS] = {0}, crashes[GATE_MAX_COHORTS] = {0};
     int64_t controls[GATE_MAX_COHORTS] = {0};
@@ -194,6 +202,8 @@ static int judge(struct rollout *r, const struct rollout_facts *f, struct judgem
         crashes[c] = f->cohorts[c].control_crashes;
         controls[c] = f->cohorts[c].controls;
     }
+    sum_live(r, f, &sum);
+    g.deserted = f->hears && ring_is_deserted(&sum);
     n = gate_tick(&r->gate, &r->policy, &r->topology, &g, ret->reasons, ROLLOUT_MAX_REASONS,
                   ret_j->halt, ret_j->warn, &ret_j->pause);
     if (n < 0)
@@ -246,6 +256,15 @@ static bool live_warning(const struct rollout *r, const struct judgement *j)
         if (!r->halted[c] && cohort_flagged(&r->topology, c, j->warn))
             return true;
     return false;
+}
+
+/* A bake is time in which somebody who has the release was heard. */
+static void count_bake(struct rollout *r, const struct rollout_facts *f,
+                       const struct cohort_facts *sum)
+{
+    if (r->full_since_ms >= 0 && sum->heard == 0)
+        r->full_since_ms += max64(f->now_ms - r->last_ms, 0);
+    r->last_ms = f->now_ms;
 }
 
 static void note_full(struct rollout *r, const struct rollout_facts *f,
@@ -325,7 +344,8 @@ static enum step baked_step(const struct rollout *r, const struct standing *s)
     int64_t age = s->now_ms - r->full_since_ms;
     bool approve = r->policy.underpowered == UNDERPOWERED_APPROVE;
 
-    if (r->complete || r->full_since_ms < 0 || age < ring->bake_ms || s->paused)
+    if (r->complete || r->full_since_ms < 0 || age < ring->bake_ms || s->paused ||
+        s->sum->heard == 0)
         return STEP_NONE;
     if (s->warned)
         return age >= MAX_BAKES * ring->bake_ms ? STEP_ASK : STEP_NONE;
@@ -387,6 +407,8 @@ static void advance(struct rollout *r, const struct rollout_facts *f, struct sta
     enum step step = baked_step(r, s);
     struct gate_reason why;
 
+    if (f->person_promotes)
+        r->accepted_away += s->sum->away;
     if (f->person_promotes && s->overdue_asked) {
         r->accepted = s->sum->overdue;
         s->overdue_asked = false;
@@ -493,6 +515,7 @@ int rollout_tick(struct rollout *r, const struct rollout_facts *f, struct rollou
     grow_late_cohorts(r, f);
     apply_halts(r, &j, ret);
     sum_live(r, f, &sum);
+    count_bake(r, f, &sum);
     if (!r->all_halted)
         note_full(r, f, &sum);
     stand(r, f, &sum, &j, &s);

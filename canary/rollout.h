@@ -27,6 +27,10 @@ struct cohort_facts {
     int64_t direct;      /* D since the start */
     int64_t soaking;
     int64_t control_crashes, controls; /* this tick */
+    int64_t heard;                     /* treated, heard lately, no goodbye since */
+    int64_t away;        /* untreated, should have the release, was heard in this rollout, and is
+                            not now: with a goodbye or without */
+    int64_t canary_away; /* of the canary group, also counted in away */
 };
 
 struct rollout_facts {
@@ -37,6 +41,8 @@ struct rollout_facts {
     int n_batches;
     int64_t silent_controls, tick_controls;
     int silent_groups, groups;
+    bool hears; /* `heard` and `away` are counted. False in ticks stored before they were: then all
+                   who are treated pass for heard, and nobody for away */
     int64_t pace_ppm;     /* what the manifest's pace allows by now, the fastest device's view; the
                              canary     ring is exempt, as its devices are */
     bool person_promotes; /* a person (or two) said go on: acts once. Where too many treated devices
@@ -61,7 +67,8 @@ struct rollout {
         double rho_cr, rho_sl; /* the strictest that must be shown to leave it; 0: none */
     } rings[POLICY_MAX_RINGS];
     int n_rings;
-    int64_t full_since_ms; /* -1: ring not full yet */
+    int64_t full_since_ms; /* less the time in which nobody was heard; -1: ring not full yet */
+    int64_t last_ms;       /* the tick before */
     bool halted[GATE_MAX_COHORTS];
     bool all_halted, complete;
     int64_t probe[GATE_MAX_COHORTS], probe_fleet;
@@ -69,7 +76,8 @@ struct rollout {
     int64_t last_admitted[GATE_MAX_COHORTS];
     int64_t staged_tick; /* when the staging share last rose */
     int64_t stage_ppm;
-    int64_t accepted; /* unacknowledged devices that a person accepted */
+    int64_t accepted;      /* unacknowledged devices that a person accepted */
+    int64_t accepted_away; /* devices that were away when a person said go on */
     double best_at_full_cr[POLICY_MAX_RINGS], best_at_full_sl[POLICY_MAX_RINGS];
     bool asks;    /* waits for a person */
     int unproven; /* rings promoted without proof */

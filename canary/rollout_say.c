@@ -74,6 +74,10 @@ static void add_waits_for(struct text *t, const struct rollout *r, const struct 
         text_add(t, "; waits for a canary device to be ready");
     } else if (ring_waits_for_staging(r, s->tick, sum)) {
         text_add(t, "; waits for devices that are still staging");
+    } else if (ring_is_deserted(sum) && sum->away > 0) {
+        text_add(t, "; waits for ");
+        add_number_of(t, sum->away, "device that is away", "devices that are away");
+        text_add(t, ", more than are here");
     } else if (!canary && sum->ready + sum->late == 0) {
         text_add(t, "; waits for devices to be ready");
     }
@@ -113,10 +117,14 @@ static void add_baking(struct text *t, const struct rollout *r, const struct sta
         text_duration(t, age);
         text_add(t, " of ");
         text_duration(t, ring->bake_ms);
+        if (s->sum->heard == 0)
+            text_add(t, "; goes on when a device that has it is heard");
         return;
     }
     text_add(t, " full and baked");
-    if (!s->acknowledged)
+    if (s->sum->heard == 0)
+        text_add(t, "; waits until a device that has it is heard");
+    else if (!s->acknowledged)
         add_waits_for(t, r, s);
     else
         add_proof(t, r, s);

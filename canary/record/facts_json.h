@@ -4,7 +4,8 @@
  *
  *   topology  {"os": [names], "cohorts": [{"name", "os", "size"}], "canary"}
  *   facts     {"now_ms", "tick", "cohorts": {name: {...}}, "batches": [{...}], "late": [cohorts],
- *              "silent_controls", "tick_controls", "silent_groups", "groups", "pace_ppm", "person"}
+ *              "silent_controls", "tick_controls", "silent_groups", "groups", "pace_ppm", "person",
+ *              "hears"}
  *   decision  {"verdict", "stands", "ring", "reasons": [...], "admit": {...}, "admit_fleet",
  *              "admit_canary", "tick_ms"}
  *

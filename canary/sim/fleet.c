@@ -11,6 +11,7 @@
 #define SF_INTERVALS    4    /* silent so long, an outage looks like a missing first check-in */
 #define SA_INTERVALS    6    /* ... like a silence */
 #define SL_MIN          16.0 /* ... like a long one */
+#define AWAKE_TICKS     2    /* not heard for so many, a device counts as away */
 #define LATER_QUANTILE  3.4  /* sigmas of the lognormal that are remembered */
 #define MAX_HISTORY     200000
 #define STREAM_OF_FLEET 0x666c656574ULL
@@ -331,7 +332,9 @@ static void gather_arrivals(struct fleet *f, int64_t tick_ms)
 
 /* ---- facts ---- */
 
-static bool in_outage(const struct fleet *f, enum metric m, int64_t tick)
+/* Who was heard last before an outage is not heard in time; during it nobody is, so that there are
+ * no trials. */
+static bool outage_fails(const struct fleet *f, enum metric m, int64_t tick)
 {
     const struct tick_time *t = fleet_time(f, tick);
     double at = (double)t->start_ms / MINUTE_MS, interval = (double)t->len_ms / MINUTE_MS;
@@ -340,7 +343,7 @@ static bool in_outage(const struct fleet *f, enum metric m, int64_t tick)
                                     : SL_MIN;
 
     return m != METRIC_CR && f->s.world.outage_min > 0.0 && at >= f->world_min - interval &&
-           at + needs <= f->world_min + f->s.world.outage_min;
+           at < f->world_min && at + needs <= f->world_min + f->s.world.outage_min;
 }
 
 static int add_batch(struct fleet *f, const struct batch *b, struct err *err)
@@ -375,7 +378,7 @@ static int resolve_counts(struct fleet *f, enum metric m, int64_t tick, int pool
                       .n_c = c->n_c,
                       .f_c = c->f_c};
 
-    if (in_outage(f, m, tick)) {
+    if (outage_fails(f, m, tick)) {
         b.f_t = b.n_t;
         b.f_c = b.n_c;
     }
@@ -484,11 +487,21 @@ static void add_facts(struct fleet *f, int pool, struct cohort_facts *to)
 {
     const struct pool *p = &f->pools[pool];
     int64_t overdue = p->admitted - p->healthy - p->away_excused - p->recent;
+    int64_t here = p->ready_aw + p->late + p->stage_aw + p->passed_stage_aw;
 
-    to->ready += p->ready_aw;
-    to->late += p->late;
-    to->staging += p->stage_aw;
+    to->away += p->ready_sl + p->stage_sl + p->passed_sl + p->passed_stage_sl;
     to->passed_away += p->passed_sl + p->passed_stage_aw + p->passed_stage_sl;
+    if (f->unheard < AWAKE_TICKS) {
+        to->ready += p->ready_aw;
+        to->late += p->late;
+        to->staging += p->stage_aw;
+        to->heard += min64(p->treated_aw, p->admitted);
+        to->canary_ready += p->canary ? p->ready_aw : 0;
+    } else {
+        to->away += here;
+        to->canary_away += p->canary ? here : 0;
+        to->passed_away += p->late;
+    }
     to->admitted += p->admitted;
     to->healthy += p->healthy;
     to->healthy_slow += healthy_slow(f, pool);
@@ -502,8 +515,8 @@ static void add_facts(struct fleet *f, int pool, struct cohort_facts *to)
     if (!p->canary)
         return;
     to->canary_size += p->size;
-    to->canary_ready += p->ready_aw;
     to->canary_admitted += p->admitted;
+    to->canary_away += p->ready_sl + p->stage_sl + p->passed_sl + p->passed_stage_sl;
 }
 
 /* V falls when the budget of check-ins would be exceeded, before anybody new is treated; it never
@@ -538,6 +551,7 @@ int fleet_step(struct fleet *f, const struct fleet_orders *o, int64_t tick_ms,
 
     *fleet_time(f, f->tick) = (struct tick_time){f->now_ms, tick_ms};
     fleet_weather(f, tick_ms, &w);
+    f->unheard = w.outage ? f->unheard + 1 : 0;
     gather_arrivals(f, tick_ms);
     stage(f, o);
     set_tracking(f, tick_ms);
@@ -547,8 +561,10 @@ int fleet_step(struct fleet *f, const struct fleet_orders *o, int64_t tick_ms,
     acknowledge(f, w.outage);
     f->now_ms += tick_ms;
     forget_admissions(f);
-    *ret = (struct rollout_facts){
-        .now_ms = f->now_ms, .tick = f->tick, .pace_ppm = scenario_pace_ppm(&f->s, f->now_ms)};
+    *ret = (struct rollout_facts){.now_ms = f->now_ms,
+                                  .tick = f->tick,
+                                  .hears = true,
+                                  .pace_ppm = scenario_pace_ppm(&f->s, f->now_ms)};
     r = resolve(f, ret, err);
     for (int i = 0; i < f->n_pools; i++)
         add_facts(f, i, &ret->cohorts[f->pools[i].cohort]);

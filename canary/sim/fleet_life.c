@@ -180,6 +180,8 @@ static void report(struct fleet *f, struct pool *p, int pool, struct day *d)
     blamed += random_binomial(&f->random, d->crash_t, share * l->consumer_share);
     blamed += random_binomial(&f->random, d->flaky_t, share * unknown_flaky(f));
     fleet_arrival(f, at, pool)->blamed += (int32_t)blamed;
+    if (d->w->outage)
+        return; /* the reports wait */
     p->direct += fleet_arrival(f, f->now_ms, pool)->blamed;
     d->back = fleet_arrival(f, f->now_ms, pool)->back;
     p->direct += d->back;
@@ -345,9 +347,11 @@ void fleet_live(struct fleet *f, int pool, const struct weather *w, int64_t admi
     if (d.at_reboot > 0)
         d.reboot_recover = defect_recover(f, pool, d.at_reboot);
     report(f, p, pool, &d);
-    record_first(f, p, &d, t);
-    record_silence(f, p, &d, t);
-    record_crashes(f, p, &d, t);
+    if (!w->outage) { /* else nobody is heard */
+        record_first(f, p, &d, t);
+        record_silence(f, p, &d, t);
+        record_crashes(f, p, &d, t);
+    }
     t->admitted = (int32_t)d.adm;
     t->acknowledged =
         (int32_t)(d.adm - d.s.load_main - d.s.load_late - d.silent_a - d.bye_a - d.hostile);

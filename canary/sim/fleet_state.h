@@ -78,6 +78,7 @@ struct fleet {
     double day_min; /* time of day at the start */
     double world_min;
     bool customer_done;
+    int unheard;    /* ticks of the outage so far */
     double tracked; /* V: share of devices that check in every tick */
     double peak;
 

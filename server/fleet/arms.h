@@ -45,6 +45,7 @@ int arm_state_from(const char *text, enum arm_state *ret);
 struct tallied {
     int32_t slot;           /* of its histogram, or of its permit for being overdue */
     int32_t soaks, healthy; /* slots by age */
+    int32_t heard;          /* treated: its slot of time, hist says among which */
     uint16_t is;            /* bits of tally.c */
     uint8_t hist;           /* besides HIST_ALL; 0 none */
 };

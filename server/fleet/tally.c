@@ -142,6 +142,12 @@ static int heard_slot(int32_t slot)
     return slot % TALLY_HEARD_SLOTS;
 }
 
+/* Those asked every tick stand by tick, the others by time. */
+static int wait_slot(const struct arm *m, int32_t slot)
+{
+    return m->tracked ? slot % ARM_AWAKE_TICKS : ARM_AWAKE_TICKS + heard_slot(slot);
+}
+
 static struct tallied untreated(const struct arm *m)
 {
     struct tallied x = {.is = bit(!m->running, IS_UNTREATED)};
@@ -151,15 +157,14 @@ static struct tallied untreated(const struct arm *m)
     if (arm_is_ready(m)) {
         x.is |= bit(m->evidence && !m->crash_spent, IS_CONTROL);
         x.slot = m->tracked ? m->ready_tick : m->heard;
-        x.hist = (uint8_t)((m->paced ? HIST_PACED : HIST_GRANTABLE) +
-                           (m->tracked ? m->ready_tick % ARM_AWAKE_TICKS
-                                       : ARM_AWAKE_TICKS + heard_slot(m->heard)));
+        x.hist = (uint8_t)((m->paced ? HIST_PACED : HIST_GRANTABLE) + wait_slot(m, x.slot));
         if (x.slot < 0)
             x.hist = 0;
     } else if (!m->away && !m->ready && !m->held && m->heard >= 0) {
         x.slot = m->heard;
         x.hist = (uint8_t)(HIST_STAGING + heard_slot(m->heard));
     }
+    x.is |= bit(!m->held && (m->seen_tick >= 0 || m->heard >= 0), IS_PART);
     return x;
 }
 
@@ -175,6 +180,11 @@ static struct tallied treated(const struct tally *t, const struct arm *m)
                                          bit(unacknowledged, IS_UNACKNOWLEDGED) |
                                          bit(m->direct, IS_DIRECT) | bit(soaks, IS_SOAKING))};
 
+    x.heard = m->tracked ? m->seen_tick : m->heard;
+    if (!m->away && x.heard >= 0) {
+        x.is |= IS_HEARD;
+        x.hist = (uint8_t)(HIST_GRANTABLE + wait_slot(m, x.heard));
+    }
     if (unacknowledged)
         x.slot = ages_slot(&t->overdue, m->granted_tick);
     if (soaks)
@@ -200,6 +210,8 @@ static void add_untreated(struct tally *t, const struct arm *m, const struct tal
     if (!(x->is & IS_UNTREATED))
         return;
     hist_add(t, r, HIST_ALL, m->u, by);
+    if (x->is & IS_PART)
+        hist_add(t, r, HIST_PART, m->u, by);
     if (!tally_is_counted(t, x))
         return;
     hist_add(t, r, x->hist, m->u, by);
@@ -216,6 +228,8 @@ static void add_treated(struct tally *t, const struct arm *m, const struct talli
     s->healthy += x->is & IS_HEALTHY ? by : 0;
     s->excused += x->is & IS_EXCUSED ? by : 0;
     s->direct += x->is & IS_DIRECT ? by : 0;
+    if (x->is & IS_HEARD && tally_is_lately(t, x->hist, x->heard))
+        s->heard[tally_wait_slot(x->hist)] += by;
     if (x->is & IS_UNACKNOWLEDGED)
         ages_add(&t->overdue, m->cohort, x->slot, by);
     if (x->is & IS_SOAKING)
@@ -235,7 +249,7 @@ static void add(struct tally *t, const struct arm *m, const struct tallied *x, i
 static bool is_same(const struct tallied *a, const struct tallied *b)
 {
     return a->is == b->is && a->hist == b->hist && a->slot == b->slot && a->soaks == b->soaks &&
-           a->healthy == b->healthy;
+           a->healthy == b->healthy && a->heard == b->heard;
 }
 
 void tally_note(struct tally *t, struct arm *m)
@@ -301,19 +315,20 @@ void tally_again(struct tally *t, struct arms *arms)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-static void empty_slot(struct tally *t, int wait_slot)
+static void empty_slot(struct tally *t, int slot)
 {
     for (int c = 0; c < GATE_MAX_COHORTS; c++) {
-        t->sums[c].controls[wait_slot] = 0;
+        t->sums[c].controls[slot] = 0;
+        t->sums[c].heard[slot] = 0;
         for (int k = 0; k < 2; k++) {
             struct tally_row *r = t->rows[c][k];
 
             if (!r)
                 continue;
-            tally_empty(t, r, HIST_GRANTABLE + wait_slot);
-            tally_empty(t, r, HIST_PACED + wait_slot);
-            if (wait_slot >= ARM_AWAKE_TICKS)
-                tally_empty(t, r, HIST_STAGING + wait_slot - ARM_AWAKE_TICKS);
+            tally_empty(t, r, HIST_GRANTABLE + slot);
+            tally_empty(t, r, HIST_PACED + slot);
+            if (slot >= ARM_AWAKE_TICKS)
+                tally_empty(t, r, HIST_STAGING + slot - ARM_AWAKE_TICKS);
         }
     }
 }

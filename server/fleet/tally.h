@@ -30,10 +30,12 @@
 #define TALLY_HEARD_SLOTS 4
 #define TALLY_WAIT_SLOTS  (ARM_AWAKE_TICKS + TALLY_HEARD_SLOTS) /* by tick, then by time */
 
-/* Histograms of a row: everybody not treated, then who may be granted, who waits for the manifest's
- * pace, and who is to stage. */
+/* Histograms of a row: everybody not treated, those of them that take part (heard in this rollout
+ * or just before, not held), then who may be granted, who waits for the manifest's pace, and who is
+ * to stage. */
 enum tally_hist {
     HIST_ALL,
+    HIST_PART,
     HIST_GRANTABLE,
     HIST_PACED = HIST_GRANTABLE + TALLY_WAIT_SLOTS,
     HIST_STAGING = HIST_PACED + TALLY_WAIT_SLOTS,
@@ -57,6 +59,7 @@ struct tally_row {
 struct tally_sums {
     int64_t admitted, canary_admitted, healthy, excused, direct;
     int64_t controls[TALLY_WAIT_SLOTS];
+    int64_t heard[TALLY_WAIT_SLOTS]; /* treated */
 };
 
 struct tally {
@@ -75,7 +78,8 @@ struct tally {
 
 /* What a threshold splits: devices at or below it. */
 struct tally_counts {
-    int64_t all; /* neither treated nor running the release */
+    int64_t all;  /* neither treated nor running the release */
+    int64_t part; /* of those, heard in this rollout and not held */
     int64_t grantable, paced, staging;
 };
 
@@ -116,6 +120,8 @@ void tally_count(const struct tally *t, const struct arms *arms, int cohort, boo
                  const struct threshold *at, struct tally_counts *ret);
 /* Controls at risk of a consumer's crash: waiting, their first one not seen. */
 int64_t tally_controls(const struct tally *t, int cohort);
+/* Treated devices heard lately, and not away since. */
+int64_t tally_heard_treated(const struct tally *t, int cohort);
 
 /* Rows that a threshold is moved through together, each with where it stands in it. */
 struct tally_pool {

@@ -16,7 +16,9 @@ enum tally_is {
     IS_EXCUSED = 32,
     IS_UNACKNOWLEDGED = 64,
     IS_DIRECT = 128,
-    IS_SOAKING = 256
+    IS_SOAKING = 256,
+    IS_PART = 512,  /* untreated, heard in this rollout, not held */
+    IS_HEARD = 1024 /* treated, and not away since its last check-in */
 };
 
 static inline int tally_bucket(const struct tally *t, uint64_t u)
@@ -32,13 +34,17 @@ static inline int tally_wait_slot(int hist)
     return (hist - HIST_GRANTABLE) % TALLY_WAIT_SLOTS;
 }
 
+/* A slot of time that is not past; `hist` says whether ticks are counted or times. */
+static inline bool tally_is_lately(const struct tally *t, int hist, int32_t slot)
+{
+    return tally_wait_slot(hist) < ARM_AWAKE_TICKS ? t->tick - slot < ARM_AWAKE_TICKS
+                                                   : slot >= t->heard.oldest;
+}
+
 /* It stands in a histogram whose time is not past. */
 static inline bool tally_is_counted(const struct tally *t, const struct tallied *x)
 {
-    if (!x->hist)
-        return false;
-    return tally_wait_slot(x->hist) < ARM_AWAKE_TICKS ? t->tick - x->slot < ARM_AWAKE_TICKS
-                                                      : x->slot >= t->heard.oldest;
+    return x->is & IS_UNTREATED && x->hist && tally_is_lately(t, x->hist, x->slot);
 }
 
 static inline void tally_empty(const struct tally *t, struct tally_row *r, int hist)

@@ -22,6 +22,15 @@ int64_t tally_controls(const struct tally *t, int cohort)
     return n;
 }
 
+int64_t tally_heard_treated(const struct tally *t, int cohort)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < TALLY_WAIT_SLOTS; i++)
+        n += t->sums[cohort].heard[i];
+    return n;
+}
+
 /* --- below a threshold ------------------------------------------------------------------------ */
 
 /* In the buckets before this one. */
@@ -44,6 +53,8 @@ static int64_t *count_of(struct tally_counts *c, int hist)
 {
     if (hist == HIST_ALL)
         return &c->all;
+    if (hist == HIST_PART)
+        return &c->part;
     if (hist < HIST_PACED)
         return &c->grantable;
     return hist < HIST_STAGING ? &c->paced : &c->staging;
@@ -57,6 +68,7 @@ static const struct arm *member(const struct arms *arms, int32_t link)
 static void count_member(const struct tally *t, const struct arm *m, struct tally_counts *ret)
 {
     ret->all += (m->tallied.is & IS_UNTREATED) != 0;
+    ret->part += (m->tallied.is & IS_PART) != 0;
     if (tally_is_counted(t, &m->tallied))
         ++*count_of(ret, m->tallied.hist);
 }

@@ -6,12 +6,18 @@
 
 #include "rollouts/flight.h"
 
+/* Of those that are asked to stage. */
+static int64_t away(const struct tally_counts *asked)
+{
+    return asked->part - asked->grantable - asked->paced - asked->staging;
+}
+
 /* One cohort's devices in the canary group, or the others: those not treated. */
 static void add_row(const struct flight *f, int cohort, bool canary, struct cohort_facts *to)
 {
     const struct threshold admitted = admission_threshold(&f->admission, cohort, canary);
     const struct threshold stages = flight_stage_threshold(f, cohort);
-    struct tally_counts all, below, staging;
+    struct tally_counts all, below, asked;
 
     if (!f->tally.rows[cohort][canary])
         return;
@@ -24,11 +30,13 @@ static void add_row(const struct flight *f, int cohort, bool canary, struct coho
     if (canary) { /* they stage whatever the share */
         to->canary_size += f->tally.rows[cohort][canary]->size;
         to->canary_ready += all.grantable + all.paced;
-        to->staging += flight_cohort_stages(f, cohort) ? all.staging : 0;
+        asked = flight_cohort_stages(f, cohort) ? all : (struct tally_counts){0};
+        to->canary_away += away(&asked);
     } else {
-        tally_count(&f->tally, &f->arms, cohort, canary, &stages, &staging);
-        to->staging += staging.staging;
+        tally_count(&f->tally, &f->arms, cohort, canary, &stages, &asked);
     }
+    to->staging += asked.staging;
+    to->away += away(&asked);
 }
 
 static void add_cohort(const struct flight *f, int cohort, struct cohort_facts *to)
@@ -45,6 +53,7 @@ static void add_cohort(const struct flight *f, int cohort, struct cohort_facts *
     to->excused = s->excused;
     to->overdue = t->overdue.past[cohort];
     to->direct = s->direct;
+    to->heard = tally_heard_treated(t, cohort);
     to->soaking = ages_recent(&t->soaking, cohort);
     to->control_crashes = f->control_crashes[cohort];
     /* Those that crashed were at risk, too. */
@@ -81,4 +90,5 @@ void facts_collect(const struct server *s, struct flight *f, struct facts *ret)
     ret->f.groups = fleet_groups(s->fleet);
     ret->f.pace_ppm = pace_share_ppm(&f->pace, age_s > 0 ? age_s : 0);
     ret->f.person_promotes = f->person_promotes;
+    ret->f.hears = true;
 }

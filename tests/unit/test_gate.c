@@ -321,6 +321,35 @@ static void test_pause_needs_two_groups_and_clean_ticks(void **state)
     assert_false(r.pause);
 }
 
+/* A tick without controls is clean only where nobody is left who could be one. */
+static void test_pause_outlasts_a_deserted_fleet(void **state)
+{
+    struct run r;
+
+    (void)state;
+    run_init(&r);
+    small_fleet(&r.topology, 300, 100);
+    r.facts.tick_controls = r.facts.silent_controls = 60;
+    r.facts.silent_groups = 2;
+    run_tick(&r, NULL, 0);
+    r.facts.tick_controls = r.facts.silent_controls = 0;
+    r.facts.deserted = true;
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(run_tick(&r, NULL, 0), 1);
+        assert_true(r.pause);
+    }
+    assert_non_null(strstr(r.reasons[0].text, "are away since; nobody is admitted until 5 more"));
+    r.facts.tick_controls = 3; /* some are back, and answer */
+    for (int i = 0; i < 4; i++) {
+        run_tick(&r, NULL, 0);
+        assert_true(r.pause);
+    }
+    r.facts.tick_controls = 0; /* they have it now */
+    r.facts.deserted = false;
+    run_tick(&r, NULL, 0);
+    assert_false(r.pause);
+}
+
 static void test_margins_accumulate_on_calm_ticks(void **state)
 {
     struct batch b = {
@@ -397,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_a_halted_cohort_speaks_for_itself_only),
         cmocka_unit_test(test_no_controls_say_nothing),
         cmocka_unit_test(test_pause_needs_two_groups_and_clean_ticks),
+        cmocka_unit_test(test_pause_outlasts_a_deserted_fleet),
         cmocka_unit_test(test_margins_accumulate_on_calm_ticks),
         cmocka_unit_test(test_contradictions_change_nothing),
         cmocka_unit_test(test_worst_reasons_first_and_bounded),

@@ -82,6 +82,63 @@ static void test_merged_holdout_keeps_the_ring(void **state)
     assert_int_equal(r.rings[2].policy_ring, 4);
 }
 
+/* Full because those that are left have it; not full because the others are gone. */
+static void test_deserted_rings_are_not_full(void **state)
+{
+    static const struct {
+        int ring;
+        int64_t ready, late, staging, admitted, heard, away;
+        bool deserted, full;
+    } rows[] = {
+        {1, 0, 0, 0, 3, 3, 0, false, true},  /* of 50: 5, and nobody else is about */
+        {1, 0, 0, 0, 3, 3, 3, false, true},  /* as many are here as away */
+        {1, 0, 0, 0, 3, 3, 4, true, false},  /* more are away */
+        {1, 0, 0, 0, 3, 0, 0, true, false},  /* nobody is here */
+        {1, 0, 0, 0, 5, 0, 45, true, true},  /* its count is its count */
+        {1, 2, 0, 0, 3, 3, 4, false, false}, /* those that are ready are let in first */
+        {3, 0, 0, 0, 30, 30, 20, false, true}, {3, 0, 0, 0, 30, 15, 20, true, false},
+        {3, 0, 0, 0, 50, 0, 0, true, false}, /* everybody has it, and nobody says how it is */
+        {3, 0, 1, 0, 30, 30, 0, false, false},
+    };
+    struct policy p;
+    struct rollout r;
+
+    (void)state;
+    policy_standard(&p);
+    build(&r, &p, 50, 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct cohort_facts f = {.ready = rows[i].ready,
+                                 .late = rows[i].late,
+                                 .staging = rows[i].staging,
+                                 .admitted = rows[i].admitted,
+                                 .healthy = rows[i].admitted,
+                                 .heard = rows[i].heard,
+                                 .away = rows[i].away};
+
+        r.ring = rows[i].ring;
+        assert_int_equal(ring_is_deserted(&f), rows[i].deserted);
+        assert_int_equal(ring_is_full(&r, 1000, &f), rows[i].full);
+    }
+}
+
+/* Half of the canaries that there are, not of those that are still awake. */
+static void test_a_deserted_canary_group_is_not_full(void **state)
+{
+    struct cohort_facts f = {.admitted = 1, .heard = 1, .canary_size = 20, .canary_admitted = 1};
+    struct policy p;
+    struct rollout r;
+
+    (void)state;
+    policy_standard(&p);
+    build(&r, &p, 500, 20);
+    f.ready = 400;
+    assert_true(ring_is_full(&r, 1000, &f)); /* the others never said that they are ready */
+    f.away = f.canary_away = 2;
+    assert_false(ring_is_full(&r, 1000, &f));
+    f.canary_ready = 1;
+    assert_true(ring_is_full(&r, 1000, &f));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +146,8 @@ int main(void)
         cmocka_unit_test(test_merged_rings_keep_margins_and_bake),
         cmocka_unit_test(test_holdout_is_a_ring),
         cmocka_unit_test(test_merged_holdout_keeps_the_ring),
+        cmocka_unit_test(test_deserted_rings_are_not_full),
+        cmocka_unit_test(test_a_deserted_canary_group_is_not_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -148,6 +148,110 @@ static void test_person_completes_against_a_warning(void **state)
     assert_true(d.admit_fleet > 0);
 }
 
+/* Of 30 devices one has it; then all are gone. Nothing opens or completes, however long that lasts;
+ * when they are back the rollout goes on. A person may go on without them. */
+static void thirty(struct rollout *r, struct rollout_facts *f)
+{
+    struct policy p;
+
+    policy_standard(&p);
+    build(r, &p, 30, 0);
+    memset(f, 0, sizeof(*f));
+    f->pace_ppm = 1000000;
+    f->groups = 1;
+    f->hears = true;
+    f->cohorts[0].admitted = f->cohorts[0].healthy = f->cohorts[0].healthy_slow = 1;
+    f->cohorts[0].heard = 1;
+    f->cohorts[0].ready = 22;
+    f->cohorts[1].ready = 7;
+    f->tick_controls = 29;
+}
+
+static void go_on(struct rollout *r, struct rollout_facts *f, struct rollout_decision *d)
+{
+    assert_int_equal(rollout_tick(r, f, d), 0);
+    f->tick++;
+    f->now_ms += 60000;
+}
+
+static void vanish(struct rollout *r, struct rollout_facts *f, struct rollout_decision *d)
+{
+    f->cohorts[0].ready = f->cohorts[1].ready = f->cohorts[0].heard = 0;
+    f->cohorts[0].away = 22;
+    f->cohorts[1].away = 7;
+    f->silent_controls = 29;
+    f->silent_groups = 1;
+    go_on(r, f, d); /* the trials of those that were there last */
+    f->tick_controls = f->silent_controls = f->silent_groups = 0;
+    for (int i = 0; i < 5000; i++) {
+        go_on(r, f, d);
+        assert_int_equal(d->verdict, VERDICT_PAUSE);
+        assert_false(d->opened || d->completed);
+    }
+}
+
+static void test_a_fleet_that_vanishes_is_waited_for(void **state)
+{
+    struct rollout r;
+    struct rollout_facts f;
+    struct rollout_decision d;
+
+    (void)state;
+    thirty(&r, &f);
+    go_on(&r, &f, &d);
+    assert_true(d.ring_full); /* one device is its count */
+    vanish(&r, &f, &d);
+    assert_int_equal(r.ring, 0);
+    f.cohorts[0].ready = 22;
+    f.cohorts[1].ready = 7;
+    f.cohorts[0].heard = 1;
+    f.cohorts[0].away = f.cohorts[1].away = 0;
+    f.tick_controls = 29;
+    for (int i = 0; i < 59; i++) { /* the bake begins where it was broken off */
+        go_on(&r, &f, &d);
+        assert_false(d.opened);
+    }
+    while (!d.opened && f.tick < 6000)
+        go_on(&r, &f, &d);
+    assert_true(d.opened && d.admit_fleet > 0);
+}
+
+static void test_a_person_goes_on_without_the_vanished(void **state)
+{
+    struct rollout r;
+    struct rollout_facts f;
+    struct rollout_decision d;
+
+    (void)state;
+    thirty(&r, &f);
+    go_on(&r, &f, &d);
+    vanish(&r, &f, &d);
+    f.cohorts[0].heard = 1; /* one is back; the others were sold */
+    f.person_promotes = true;
+    go_on(&r, &f, &d);
+    f.person_promotes = false;
+    for (int i = 0; i < 2000 && !d.completed; i++)
+        go_on(&r, &f, &d);
+    assert_true(d.completed);
+}
+
+/* Ticks stored by a server that did not count who is heard. */
+static void test_ticks_that_do_not_hear_pass_for_heard(void **state)
+{
+    struct rollout r;
+    struct rollout_facts f;
+    struct rollout_decision d = {0};
+
+    (void)state;
+    thirty(&r, &f);
+    f.hears = false;
+    f.cohorts[0].heard = 0;
+    f.cohorts[0].ready = f.cohorts[1].ready = 0;
+    for (int i = 0; i < 2000 && !d.completed; i++)
+        go_on(&r, &f, &d);
+    assert_true(d.completed);
+}
+
 static void test_pause_admits_nobody(void **state)
 {
     struct rollout r;
@@ -343,6 +447,9 @@ int main(void)
         cmocka_unit_test(test_out_of_time_waits_for_those_under_way),
         cmocka_unit_test(test_person_completes_against_a_warning),
         cmocka_unit_test(test_pause_admits_nobody),
+        cmocka_unit_test(test_a_fleet_that_vanishes_is_waited_for),
+        cmocka_unit_test(test_a_person_goes_on_without_the_vanished),
+        cmocka_unit_test(test_ticks_that_do_not_hear_pass_for_heard),
         cmocka_unit_test(test_halts_keep_to_their_scope),
         cmocka_unit_test(test_late_cohort_is_paced_and_halted_with_all),
         cmocka_unit_test(test_bad_start_is_refused),

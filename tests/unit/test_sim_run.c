@@ -99,6 +99,45 @@ static void canaries_go_first(void **state)
     assert_true(o.exposed <= 101);
 }
 
+/* While nobody is heard nothing opens, completes or admits; afterwards it goes on. */
+static void look(void *ctx, const struct rollout *r, const struct rollout_facts *f,
+                 const struct rollout_decision *d, const struct fleet_totals *t)
+{
+    int64_t *deaf = ctx, heard = 0;
+
+    (void)r;
+    (void)t;
+    for (int c = 0; c < GATE_MAX_COHORTS; c++)
+        heard += f->cohorts[c].ready + f->cohorts[c].heard;
+    if (heard > 0)
+        return;
+    ++*deaf;
+    assert_int_equal(d->admit_fleet, 0);
+    assert_false(d->opened || d->completed);
+}
+
+static void a_vanished_fleet_is_waited_for(void **state)
+{
+    static const int64_t fleets[] = {5, 500, 8500000};
+    struct scenario s;
+    struct policy p;
+    struct err err = {0};
+
+    (void)state;
+    policy_standard(&p);
+    assert_int_equal(scenario_read(DIR, "S14", &s, &err), 0);
+    for (size_t i = 0; i < sizeof(fleets) / sizeof(fleets[0]); i++) {
+        int64_t deaf = 0;
+        const struct run_watch watch = {look, &deaf};
+        struct outcome o;
+
+        scenario_resize(&s, fleets[i]);
+        assert_int_equal(run_seed(&s, &p, 2, &watch, &o, &err), 0);
+        assert_true(deaf > 200);
+        assert_true(o.halt_min < 0.0 && o.complete_min > 245.0);
+    }
+}
+
 /* Nobody gets a release before the manifest's pace lets anybody have it. */
 static void the_manifests_pace_holds(void **state)
 {
@@ -128,6 +167,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_outcome),
         cmocka_unit_test(canaries_go_first),
         cmocka_unit_test(the_manifests_pace_holds),
+        cmocka_unit_test(a_vanished_fleet_is_waited_for),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

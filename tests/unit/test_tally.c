@@ -286,9 +286,12 @@ static void pass_treated(const struct world *w, const struct arm *m, struct coho
     const struct flight *f = w->flight;
     const struct policy *p = &f->gate.policy;
     bool healthy = m->state == ARM_HEALTHY;
+    bool lately = m->tracked ? m->seen_tick >= 0 && f->tick - m->seen_tick < ARM_AWAKE_TICKS
+                             : m->heard >= f->tally.heard.oldest;
 
     c->admitted++;
     c->canary_admitted += m->canary;
+    c->heard += !m->away && lately;
     c->healthy += healthy;
     c->healthy_slow += healthy && m->healthy_ms <= f->elapsed_ms - p->slow_window_ms;
     c->excused += !healthy && m->away;
@@ -304,6 +307,7 @@ static void pass_untreated(const struct world *w, const struct arm *m, const str
     const struct flight *f = w->flight;
     bool waiting = waits(w, m), below = admission_below(&f->admission, m);
     int64_t silent_ms = f->elapsed_ms - w->heard_ms[d->index];
+    bool stages, away;
 
     if (m->running)
         return;
@@ -317,8 +321,13 @@ static void pass_untreated(const struct world *w, const struct arm *m, const str
         assert_true(silent_ms > 2 * INTERVAL_MS);
     else
         assert_true(silent_ms <= 3 * INTERVAL_MS + MAX_TICK_MS);
-    c->staging += !m->away && !m->ready && !m->held && flight_stages(f, m) &&
-                  m->heard >= f->tally.heard.oldest;
+    if (m->held || !flight_stages(f, m) || waiting)
+        return;
+    stages = !m->away && !m->ready && m->heard >= f->tally.heard.oldest;
+    away = !stages && (m->seen_tick >= 0 || m->heard >= 0);
+    c->staging += stages;
+    c->away += away;
+    c->canary_away += away && m->canary;
 }
 
 static void pass_all(const struct world *w, struct cohort_facts *ret)
@@ -428,7 +437,10 @@ static void pass_admission(const struct world *w, const struct rollout_decision 
     X(direct)                                                                                      \
     X(soaking)                                                                                     \
     X(control_crashes)                                                                             \
-    X(controls)
+    X(controls)                                                                                    \
+    X(heard)                                                                                       \
+    X(away)                                                                                        \
+    X(canary_away)
 
 static void compare(struct world *w, const struct cohort_facts *want)
 {
