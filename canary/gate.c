@@ -12,6 +12,7 @@
 #define PAUSE_EPS         0.01
 #define PAUSE_MIN_SILENT  5
 #define PAUSE_CLEAN_TICKS 5
+#define MAX_TICK_CONTROLS ((int64_t)GATE_MAX_DEVICES * GATE_MAX_COHORTS)
 #define DIRECT_EPS        1e-3
 #define CONTROL_FACTOR    1.5 /* of the controls' crash hazard, in L */
 
@@ -130,17 +131,25 @@ static bool batch_is_sane(const struct batch *b, const struct topology *t)
            b->f_c <= b->n_c && b->n_c <= GATE_MAX_DEVICES;
 }
 
+static bool count_is_sane(int64_t n)
+{
+    return n >= 0 && n <= GATE_MAX_DEVICES;
+}
+
 static bool facts_are_sane(const struct gate_facts *f, const struct topology *t)
 {
+    if (f->n_batches < 0 || (f->n_batches > 0 && !f->batches))
+        return false;
     for (int i = 0; i < f->n_batches; i++)
         if (!batch_is_sane(&f->batches[i], t))
             return false;
     for (int c = 0; c < t->n_cohorts; c++)
-        if (f->admitted[c] < 0 || f->direct[c] < 0 || f->soaking[c] < 0 || f->controls[c] < 0 ||
+        if (!count_is_sane(f->admitted[c]) || !count_is_sane(f->direct[c]) ||
+            !count_is_sane(f->soaking[c]) || !count_is_sane(f->controls[c]) ||
             f->control_crashes[c] < 0 || f->control_crashes[c] > f->controls[c])
             return false;
-    return f->n_batches >= 0 && f->silent_controls >= 0 && f->silent_controls <= f->tick_controls &&
-           f->silent_groups >= 0 && f->groups >= 0;
+    return f->silent_controls >= 0 && f->silent_controls <= f->tick_controls &&
+           f->tick_controls <= MAX_TICK_CONTROLS && f->silent_groups >= 0 && f->groups >= 0;
 }
 
 /* What one tick adds to a node. */

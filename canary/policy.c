@@ -7,6 +7,10 @@
 
 #define MINUTE_MS 60000
 #define ALL_PPM   1000000
+#define MAX_MS    (INT64_C(366) * 24 * 60 * MINUTE_MS)
+#define MAX_TICK  (60 * MINUTE_MS)
+#define MAX_COUNT 1000000000
+#define MAX_RHO   1000.0
 
 static const struct {
     const char *name;
@@ -103,7 +107,7 @@ void policy_ring_name(const struct policy_ring *ring, char *ret, unsigned long s
 
 static bool is_margin(double rho)
 {
-    return rho == 0.0 || rho > 1.0; /* false for NaN */
+    return rho == 0.0 || (rho > 1.0 && rho <= MAX_RHO); /* false for NaN */
 }
 
 /* A count and a share are compared as shares: the count is never more than its share_ppm. */
@@ -138,14 +142,16 @@ static const char *ring_why(const struct policy *p, int i, struct policy_fault *
     const char *size_at = r->kind == RING_COUNT ? "devices" : "share_ppm";
     const struct rule rules[] = {
         {r->bake_ms < 0, "bake_s", "bakes for a negative time"},
-        {!is_margin(r->rho_cr), "rho_cr", "asks a margin that is not above 1"},
-        {!is_margin(r->rho_sl), "rho_sl", "asks a margin that is not above 1"},
+        {r->bake_ms > MAX_MS, "bake_s", "bakes for more than a year"},
+        {!is_margin(r->rho_cr), "rho_cr", "asks a margin that is not above 1, or above 1,000"},
+        {!is_margin(r->rho_sl), "rho_sl", "asks a margin that is not above 1, or above 1,000"},
         {asks && r->bake_ms == 0 && !last, r->rho_cr != 0.0 ? "rho_cr" : "rho_sl",
          "asks a margin, but no bake in which it could be shown"},
         {r->kind == RING_CANARY && i > 0, "canary", "must come first"},
         {r->kind != RING_CANARY && (r->share_ppm <= 0 || r->share_ppm > ALL_PPM), "share_ppm",
          "has a share outside 1 to 1,000,000 ppm"},
         {r->kind == RING_COUNT && r->count <= 0, "devices", "has no devices"},
+        {r->kind == RING_COUNT && r->count > MAX_COUNT, "devices", "has more devices than a fleet"},
         {i > 0 && !ring_grows(&p->rings[i - 1], r), size_at, "does not grow over ring"},
     };
     const struct rule *broken = first_broken(rules, sizeof(rules) / sizeof(rules[0]));
@@ -234,6 +240,17 @@ const char *policy_find_fault(const struct policy *p, struct policy_fault *ret)
         {p->holdout_ppm < 0 || p->holdout_ppm > 50000, "holdout_ppm",
          "holdout must be at most 5 % and not negative"},
         {p->holdout_ms < 0, "holdout_s", "holdout must not be negative"},
+        {p->tick_ms > MAX_TICK, "tick_s", "ticks must be at most an hour"},
+        {p->n_adv > MAX_COUNT, "n_adv", "n_adv is more than a fleet"},
+        {p->small_fleet > MAX_COUNT, "small_fleet", "small_fleet is more than a fleet"},
+        {p->stage_wait_ticks > MAX_COUNT, "stage_wait_ticks", "stage_wait_ticks never end"},
+        {p->budget_s > MAX_COUNT, "budget_s", "budget_s is more than a fleet"},
+        {p->direct_window_ms > MAX_MS, "direct_window_s", "a window is longer than a year"},
+        {p->slow_window_ms > MAX_MS, "slow_window_s", "a window is longer than a year"},
+        {p->fresh_wake_ms > MAX_MS, "fresh_wake_s", "a window is longer than a year"},
+        {p->long_silence_ms > MAX_MS, "long_silence_s", "a window is longer than a year"},
+        {p->reboot_window_ms > MAX_MS, "reboot_window_s", "a window is longer than a year"},
+        {p->holdout_ms > MAX_MS, "holdout_s", "holdout must be at most a year"},
         {p->holdout_ppm > 0 && p->n_rings == POLICY_MAX_RINGS, "holdout_ppm",
          "no room for the holdout among 8 rings"},
     };

@@ -16,6 +16,7 @@
 #define CONTROLS_AHEAD     11    /* y / x: ten controls per treated */
 #define READY_PER_COHORT   20
 #define ASK_AHEAD          2 /* the lowest ready draws may lie above the ring's share */
+#define MAX_NOW_MS         (INT64_C(1) << 53)
 #define IN_FLIGHT_PER_CENT 3 /* of a large fleet's admitted may be under way when a ring ends */
 
 static int64_t min64(int64_t a, int64_t b)
@@ -116,7 +117,7 @@ static bool cohort_is_sane(const struct cohort_facts *f)
             return false;
     return f->healthy + f->excused + f->overdue <= f->admitted &&
            f->canary_admitted <= f->admitted && f->heard <= f->admitted &&
-           f->canary_away <= f->away;
+           f->healthy_slow <= f->healthy && f->soaking <= f->admitted && f->canary_away <= f->away;
 }
 
 static bool facts_are_sane(const struct rollout *r, const struct rollout_facts *f)
@@ -124,7 +125,11 @@ static bool facts_are_sane(const struct rollout *r, const struct rollout_facts *
     for (int c = 0; c < r->topology.n_cohorts; c++)
         if (!cohort_is_sane(&f->cohorts[c]))
             return false;
-    return f->now_ms >= 0 && f->tick >= 0 && f->pace_ppm >= 0 && f->pace_ppm <= ALL_PPM;
+    for (int i = 0; i < f->n_batches && f->batches; i++)
+        if (f->batches[i].tick < 0 || f->batches[i].tick > f->tick)
+            return false;
+    return f->now_ms >= r->last_ms && f->now_ms <= MAX_NOW_MS && f->tick >= 0 &&
+           f->tick <= MAX_NOW_MS && f->pace_ppm >= 0 && f->pace_ppm <= ALL_PPM;
 }
 
 /* Cohorts added during the rollout have the size that was seen of them. */

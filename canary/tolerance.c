@@ -24,7 +24,7 @@ int64_t tolerance_hostile(int64_t n_adv, double share)
 {
     double cdf = 0.0, first, term;
 
-    if (n_adv <= 0 || share <= 0.0)
+    if (n_adv <= 0 || !(share > 0.0))
         return 0;
     if (share >= 1.0)
         return n_adv;
@@ -47,6 +47,8 @@ int64_t tolerance_benign(double rate, int64_t n)
 {
     double mean = rate * (double)n;
 
+    if (!(mean > 0.0))
+        return 0;
     return (int64_t)floor(mean + 3.0 * sqrt(mean));
 }
 
@@ -75,6 +77,8 @@ double tolerance_binomial_tail(int64_t n, double p, int64_t f)
 
     if (f <= 0)
         return 1.0;
+    if (f > n)
+        return 0.0;
     if ((double)f <= (double)n * p) { /* the shorter side */
         sum = 0.0;
         term = exp(ln_binomial(n, p, f - 1));

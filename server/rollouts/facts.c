@@ -70,10 +70,16 @@ static void sum_controls(struct rollout_facts *f)
     }
 }
 
+/* Of the release. By the rollout's own clock once it began: the wall clock may be set meanwhile. */
+static int64_t age_s(const struct flight *f)
+{
+    int64_t waited_ms = f->started_ms - f->published_ms;
+
+    return ((waited_ms > 0 ? waited_ms : 0) + f->elapsed_ms) / 1000;
+}
+
 void facts_collect(const struct server *s, struct flight *f, struct facts *ret)
 {
-    int64_t age_s = (clock_wall_ms(s->clock) - f->published_ms) / 1000;
-
     memset(ret, 0, sizeof *ret);
     tally_expire(&f->tally, f->elapsed_ms);
     for (int c = 0; c < GATE_MAX_COHORTS; c++)
@@ -88,7 +94,7 @@ void facts_collect(const struct server *s, struct flight *f, struct facts *ret)
     sum_controls(&ret->f);
     ret->f.silent_groups = counters_silent_groups(&f->counters, f->tick - COUNTERS_LAG);
     ret->f.groups = fleet_groups(s->fleet);
-    ret->f.pace_ppm = pace_share_ppm(&f->pace, age_s > 0 ? age_s : 0);
+    ret->f.pace_ppm = pace_share_ppm(&f->pace, age_s(f));
     ret->f.person_promotes = f->person_promotes;
     ret->f.hears = true;
 }

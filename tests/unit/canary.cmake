@@ -2,6 +2,7 @@
 fb_unit(draws fb_canary)
 fb_unit(eprocess fb_canary)
 fb_unit(gate fb_canary)
+fb_unit(hostile_counts fb_canary)
 fb_unit(pacing fb_canary)
 fb_unit(policy fb_policy)
 fb_unit(ring fb_canary)

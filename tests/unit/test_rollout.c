@@ -102,7 +102,8 @@ static void test_out_of_time_waits_for_those_under_way(void **state)
     assert_int_equal(rollout_tick(&r, &f, &d), 0);
     f.now_ms = 4 * r.policy.rings[2].bake_ms;
     f.tick++;
-    f.cohorts[0].healthy = all - all / 10; /* late joiners, just admitted */
+    f.cohorts[0].healthy = f.cohorts[0].healthy_slow =
+        all - all / 10; /* late joiners, just admitted */
     assert_int_equal(rollout_tick(&r, &f, &d), 0);
     assert_false(d.opened || r.asks);
     f.tick++;
