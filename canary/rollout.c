@@ -9,7 +9,6 @@
 #include "text.h"
 
 #define ALL_PPM            1000000
-#define PROOF_LN           2.995732273553991 /* ln 20 */
 #define MAX_BAKES          4
 #define HALTS_ALL          3     /* halted cohorts that halt everything */
 #define STAGE_ALL_BELOW    50000 /* devices: everybody stages from the start */
@@ -287,11 +286,11 @@ static enum proof margin_proof(double ni, double best, double best_at_full, doub
 {
     double per_bake = bakes > 0.0 ? (best - best_at_full) / bakes : 0.0;
 
-    if (ni >= PROOF_LN)
+    if (ni >= ROLLOUT_PROOF_LN)
         return PROOF_SHOWN;
     if (bakes >= MAX_BAKES)
         return PROOF_OUT_OF_TIME;
-    if (ni + per_bake * (MAX_BAKES - bakes) < PROOF_LN)
+    if (ni + per_bake * (MAX_BAKES - bakes) < ROLLOUT_PROOF_LN)
         return PROOF_IMPOSSIBLE;
     return PROOF_MISSING;
 }

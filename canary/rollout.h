@@ -50,6 +50,8 @@ struct rollout_facts {
                              opens the next ring, one at most. Never against a halt. */
 };
 
+#define ROLLOUT_PROOF_LN 2.995732273553991 /* ln 20: a margin is shown with an error of 5 % */
+
 /* Kept between ticks; plain data. */
 struct rollout {
     struct policy policy;
@@ -129,6 +131,10 @@ int rollout_judge(struct rollout *r, const struct rollout_facts *f, struct rollo
 /* A cohort first seen during the rollout; its index, or -1 when the table is full. Its size counts
  * from what the facts then show. */
 int rollout_add_cohort(struct rollout *r, const char *name, const char *os);
+
+/* The n-th margin (from 0) that must be shown to leave the present ring: "odds of a crash below 1.5
+ * times the controls': not shown yet, proof 1.2 of 3.0". False where there is none. */
+bool rollout_say_margin(const struct rollout *r, int n, char *ret, unsigned long size);
 
 /* "ring 2 of 4 (10 %)" */
 void rollout_ring_name(const struct rollout *r, int ring, char *ret, unsigned long size);

@@ -168,6 +168,34 @@ void rollout_say_stands(const struct rollout *r, const struct standing *s,
         add_halted(&t, r);
 }
 
+static void add_margin(struct text *t, const char *what, double rho, double shown)
+{
+    bool enough = shown >= ROLLOUT_PROOF_LN;
+
+    text_add(t, "%s below %g times the controls': %s, proof %.1f of %.1f", what, rho,
+             enough ? "shown" : "not shown yet", shown, ROLLOUT_PROOF_LN);
+}
+
+bool rollout_say_margin(const struct rollout *r, int n, char *ret, unsigned long size)
+{
+    const struct rollout_ring *ring = &r->rings[r->ring];
+    struct text t = text_in(ret, size);
+
+    for (int i = ring->first_policy_ring; i >= 0 && i <= ring->policy_ring; i++) {
+        const struct policy_ring *of = &r->policy.rings[i];
+
+        if (of->rho_cr > 0.0 && n-- == 0) {
+            add_margin(&t, "odds of a crash", of->rho_cr, r->gate.ni_cr[i]);
+            return true;
+        }
+        if (of->rho_sl > 0.0 && n-- == 0) {
+            add_margin(&t, "odds of a long silence", of->rho_sl, r->gate.ni_sl[i]);
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *proof_words(enum proof p)
 {
     switch (p) {

@@ -97,45 +97,6 @@ int rollout_status_run(struct cli *cli, struct err *err)
     return 0;
 }
 
-/* The numbers behind each reason. */
-static void print_evidence(const json_t *reasons)
-{
-    static const struct table_column columns[] = {
-        {"SCOPE", false}, {"METRIC", false},  {"VERDICT", false},
-        {"LOG E", true},  {"NEEDED", true},   {"TREATED", true},
-        {"FAILED", true}, {"CONTROLS", true}, {"FAILED", true},
-    };
-    struct table t;
-    size_t i;
-    json_t *o;
-
-    if (json_array_size(reasons) == 0)
-        return;
-    table_init(&t, columns, sizeof columns / sizeof columns[0]);
-    json_array_foreach (reasons, i, o) {
-        const char *metric = status_text(o, "metric");
-        char log_e[32] = "-", threshold[32] = "-";
-
-        if (metric[0]) /* direct evidence is counted, not weighed */
-            snprintf(log_e, sizeof log_e, "%.2f", json_number_value(json_object_get(o, "log_e")));
-        if (metric[0])
-            snprintf(threshold, sizeof threshold, "%.2f",
-                     json_number_value(json_object_get(o, "threshold")));
-        table_text(&t, status_text(o, "scope"));
-        table_text(&t, metric[0] ? metric : "direct");
-        table_text(&t, status_text(o, "verdict"));
-        table_text(&t, log_e);
-        table_text(&t, threshold);
-        table_number(&t, status_int(o, "n_t"));
-        table_number(&t, status_int(o, "f_t"));
-        table_number(&t, status_int(o, "n_c"));
-        table_number(&t, status_int(o, "f_c"));
-    }
-    printf("\n");
-    table_print(&t, 2, stdout);
-    table_release(&t);
-}
-
 /* Verdicts as they changed, the latest ones. */
 static void print_history(const json_t *history)
 {
@@ -174,7 +135,6 @@ static void print_explanation(const json_t *answer)
 
         printf("%s\n", table_safe(text ? text : "", safe, sizeof safe));
     }
-    print_evidence(json_object_get(answer, "reasons"));
     print_history(json_object_get(answer, "history"));
 }
 

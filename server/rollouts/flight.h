@@ -29,6 +29,7 @@
 struct flight_note {
     int64_t tick, at_ms;
     enum verdict verdict;
+    bool full; /* the ring was full */
     char text[GATE_REASON_MAX];
 };
 

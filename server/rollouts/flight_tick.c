@@ -84,10 +84,13 @@ void flight_note(struct flight *f, int64_t at_ms, const struct rollout_decision 
     const char *text =
         d->n_reasons > 0 && d->verdict != VERDICT_WAIT ? d->reasons[0].text : d->stands;
 
-    if (last && last->verdict == d->verdict && !d->opened && !d->ring_full && !d->completed)
+    /* That a ring is full is news once; how long it bakes is none. */
+    if (last && last->verdict == d->verdict && !d->opened && !d->completed &&
+        (!d->ring_full || last->full))
         return;
     if (last && last->verdict == d->verdict && strcmp(last->text, text) == 0)
         return;
+    n->full = d->ring_full;
     n->tick = f->tick;
     n->at_ms = at_ms;
     n->verdict = d->verdict;

@@ -53,6 +53,7 @@ from byhand import *
 C = "/api/v1/channels/crs"
 ROUTES = [("GET", "/metrics", "viewer"), ("GET", "/api/v1/overview", "viewer"), ("GET", C + "/releases", "viewer"),
           ("GET", C + "/content-metadata", "viewer"), ("GET", C + "/rollout", "viewer"), ("GET", C + "/explain", "viewer"),
+          ("GET", C + "/rollouts/1.0/record", "viewer"),
           ("GET", "/api/v1/audit", "viewer"), ("POST", "/api/v1/blobs/missing", "releaser"),
           ("PUT", "/api/v1/blobs/" + "0" * 64, "releaser"), ("POST", C + "/releases", "releaser"),
           ("POST", C + "/rollouts", "releaser"), ("POST", C + "/halt", "releaser"), ("POST", C + "/promote", "releaser"),
@@ -84,7 +85,7 @@ NONE = 0
 CAPS = {("GET", "/"): NONE, ("GET", "/healthz"): NONE, ("GET", "/metrics"): NONE, ("GET", "/repo/metadata/timestamp.json"): NONE,
         ("GET", "/repo/targets/x"): NONE, ("GET", "/repo/blobs/00/" + "0" * 64): NONE, ("GET", "/api/v1/overview"): NONE,
         ("GET", C + "/releases"): NONE, ("GET", C + "/content-metadata"): NONE, ("GET", C + "/rollout"): NONE,
-        ("GET", C + "/explain"): NONE, ("GET", "/api/v1/audit"): NONE, ("POST", "/api/v1/enrol"): 4096,
+        ("GET", C + "/explain"): NONE, ("GET", C + "/rollouts/1.0/record"): NONE, ("GET", "/api/v1/audit"): NONE, ("POST", "/api/v1/enrol"): 4096,
         ("POST", "/api/v1/checkin"): 65536, ("POST", "/api/v1/blobs/missing"): 1200000, ("POST", C + "/rollouts"): 4096,
         ("POST", C + "/halt"): 4096, ("POST", C + "/promote"): 4096, ("POST", "/api/v1/enrolment-tokens"): 4096,
         ("POST", "/api/v1/operators"): 4096, ("PUT", "/api/v1/blobs/" + "0" * 64): 1 << 26}

@@ -51,6 +51,11 @@ start_server
 wait_until 60 "1.0 is complete" rollout_is .state complete
 wait_until 20 "all run 1.0 healthily" rollout_is .counts.healthy $((good + bad))
 
+# What a full ring waits for is told once, not each tick.
+expect 0 fb --json rollout explain crs
+assert_contains "$(jq -r '.text[0]' <<<"$out")" "crs/1.0 is complete: $((good + bad)) of $((good + bad)) admitted" "1.0"
+assert_eq "$(jq '[.history[].text | select(test("full, baking"))] | length <= 4' <<<"$out")" true "bakes in $out"
+
 step "2.0 is halted"
 publish 2.0
 expect 0 fb rollout start crs/2.0 --policy quick
@@ -96,6 +101,11 @@ assert_eq "$(changes 'select(.verdict == "halt") | {tick, text: .reason}' | head
 step "  $recorded"
 expect 0 fb --json rollout explain crs
 assert_eq "$(jq -c '[.history[] | select(.verdict == "halt")][0] | {tick, text}' <<<"$out")" "$recorded" "as explain tells it"
+text=$(jq -r '.text[]' <<<"$out")
+assert_contains "$text" "crs/2.0 is halted: $(jq -r .text <<<"$recorded")" "the first line"
+assert_contains "$text" "Started by releaser; " "who began it"
+assert_contains "$text" " of $((good + bad)) devices have been given it" "how many have it"
+assert_contains "$text" "recalled everywhere" "what comes next"
 
 step "another policy, another end"
 replay "$WORK/2.0.jsonl" --policy "$WORK/policies/patient.json"
