@@ -35,6 +35,9 @@ const struct conf_row config_rows[] = {
      "memory for blobs"},
     {"", "commit_delay", CONF_SECONDS, AT(commit_delay_ms), "0", 0, 1000,
      "seconds, at most, that a commit waits for more to commit at once"},
+    {"", "commit_queue", CONF_INT, AT(commit_queue), "20000", 0, 10000000,
+     "rows that may wait for a commit; with more, check-ins without news are put off (429); 0: "
+     "any"},
     {"", "timestamp_life", CONF_SECONDS, AT(timestamp_life_ms), "86400", 2000, 30 * DAY_MS,
      "seconds until timestamp metadata expires; renewed at half"},
     {"", "rollout_life", CONF_SECONDS, AT(rollout_life_ms), "604800", 2000, YEAR_MS,

@@ -24,6 +24,7 @@ struct config {
     int64_t max_connections;
     int64_t blob_cache_bytes;
     int64_t commit_delay_ms;                    /* most that a batch waits for company; 0: none */
+    int64_t commit_queue;                       /* rows that may wait for one; 0: any number */
     int64_t timestamp_life_ms, rollout_life_ms; /* of online metadata; renewed at half life */
 };
 

@@ -438,6 +438,63 @@ static void hear_alive(struct server *s, const struct device *d)
     }
 }
 
+/* --- more than can be stored ------------------------------------------------------------------ */
+
+/* It stands where its last check-in left it, and has no release to acknowledge. */
+static bool says_nothing_new(const struct server *s, const struct device *d,
+                             const struct checkin *c)
+{
+    bool same = c->n_events == 0 && strcmp(d->machine, c->machine) == 0 &&
+                memcmp(&d->platform, &c->platform, sizeof d->platform) == 0;
+
+    for (size_t i = 0; same && i < c->n_channels; i++) {
+        const struct checkin_channel *cc = &c->channels[i];
+        const struct device_channel *dc = device_channel_find(d, cc->channel);
+
+        same = dc && strcmp(dc->running, cc->running) == 0 && strcmp(dc->hold, cc->hold) == 0 &&
+               strcmp(dc->ready, cc->has_ready ? cc->ready : "") == 0 &&
+               dc->canary == (cc->ring == RING_PREF_CANARY);
+    }
+    for (int i = 0; same && i < s->rollouts->n_channels; i++) {
+        const struct flight *f = s->rollouts->channels[i].flight;
+
+        same = !(f && d->index < f->arms.n && arm_is_under_way(&f->arms.rows[d->index]));
+    }
+    return same;
+}
+
+/* Of check-ins that wait for a slow disk each one makes the others wait longer. */
+static bool may_be_put_off(struct server *s, const struct device *d, const struct heard *h)
+{
+    const struct checkin *c = h->checkin;
+    bool proof;
+
+    return s->config.commit_queue != 0 && store_queued(s->store) > s->config.commit_queue &&
+           device_numbering(d, c->epoch, c->number, h->body_sha256, &proof) == NUMBERING_NEXT &&
+           says_nothing_new(s, d, c);
+}
+
+/* It has proved who it is, so that this is a sign of life, and comes again when it would have. */
+static int put_off(struct server *s, struct device *d, struct heard *h, struct err *err)
+{
+    int64_t ms = s->config.checkin_interval_ms;
+
+    for (int i = 0; i < s->rollouts->n_channels; i++) {
+        struct flight *f = s->rollouts->channels[i].flight;
+        struct arm *m = f && d->index < f->arms.n ? &f->arms.rows[d->index] : NULL;
+        int64_t its = ms;
+
+        if (m && m->known) {
+            flight_as_before(f, m);
+            its = flight_interval_ms(f, m, ms);
+        }
+        ms = its < ms ? its : ms;
+    }
+    d->seen_boot_ms = clock_boot_ms(s->clock);
+    h->rq->retry_after_s = (ms + 999) / 1000;
+    return err_set(err, ERR_BUDGET, "more check-ins wait than can be stored");
+}
+
 /* --- the whole of it -------------------------------------------------------------------------- */
 
 static int64_t jittered(int64_t ms)
@@ -492,6 +549,8 @@ static int hear(struct server *s, struct heard *h, struct err *err)
     if (!d)
         return err_set(err, ERR_UNKNOWN_DEVICE, "device %s is not enrolled here",
                        h->checkin->device);
+    if (may_be_put_off(s, d, h))
+        return put_off(s, d, h, err);
     r = check_number(s, d, h, &h->refusal);
     if (r != 0) {
         hear_alive(s, d);

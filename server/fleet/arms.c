@@ -49,6 +49,11 @@ struct arm *arms_at(struct arms *a, uint32_t device_index)
     return &a->rows[device_index];
 }
 
+bool arm_is_under_way(const struct arm *m)
+{
+    return m->state == ARM_GRANTED || m->state == ARM_APPLIED || m->state == ARM_CRASHED;
+}
+
 bool arm_is_ready(const struct arm *m)
 {
     return m->known && !arm_is_treated(m) && m->ready && !m->away && !m->held && !m->running &&

@@ -102,6 +102,8 @@ static inline bool arm_is_treated(const struct arm *m)
     return m->state != ARM_UNTREATED;
 }
 
+/* It has its permit, and has not come back healthy. */
+bool arm_is_under_way(const struct arm *m);
 /* Ready and not treated, as of its last check-in. */
 bool arm_is_ready(const struct arm *m);
 /* Treated, and neither healthy nor away with a goodbye. Failed ones never acknowledge: what no

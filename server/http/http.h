@@ -35,6 +35,7 @@ struct request {
     struct operator_ref who;     /* the operator; name "" for public, device and enrol routes */
     bool secure;                 /* TLS, or the peer is on loopback */
     char id[REQUEST_ID_LEN + 1]; /* on each log line and in X-Request-Id */
+    int64_t retry_after_s;       /* set by a handler: told with a problem; 0 nothing */
 };
 
 /* A request header or query argument, NULL if absent. Valid until the reply. */

@@ -1,5 +1,7 @@
 /* http_reply: answers. JSON, problems (RFC 9457), and bytes that stay in memory with ETag, 304 and
  * one range. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,9 +107,11 @@ static bool is_expected(const struct request *rq, int status)
     return status == 404 && rq->route && rq->route->role == ROLE_PUBLIC;
 }
 
-/* Warnings are our failures; "not just now" (503) is none. */
+/* Warnings are our failures; "not just now" (503) is none, and 429 comes by thousands. */
 static enum log_level level_of(const struct request *rq, int status)
 {
+    if (status == 429)
+        return LOG_LVL_DEBUG;
     if (status >= 500 && status != 503)
         return LOG_LVL_WARN;
     return is_expected(rq, status) ? LOG_LVL_DEBUG : LOG_LVL_INFO;
@@ -118,7 +122,7 @@ static void note_problem(const struct request *rq, const struct err *err, int st
     const struct exchange *x = exchange_of(rq);
     enum log_level level = level_of(rq, status);
 
-    if (level != LOG_LVL_DEBUG)
+    if (!is_expected(rq, status))
         metric_add(rq->server->metrics, METRICS_HTTP_PROBLEMS, 1);
     if (!atomic_load(&x->answered)) /* else it had its answer: the server stops */
         log_at(level, "http", "%s %s %s%s%s: %d %s", rq->id, x->method, rq->path,
@@ -137,6 +141,12 @@ void reply_problem(struct request *rq, const struct err *err)
         header(rs, MHD_HTTP_HEADER_ALLOW, x->allow);
     if (rs && status == 401)
         header(rs, MHD_HTTP_HEADER_WWW_AUTHENTICATE, "Bearer realm=\"firebreak\"");
+    if (rs && rq->retry_after_s > 0) {
+        char seconds[24];
+
+        snprintf(seconds, sizeof seconds, "%" PRId64, rq->retry_after_s);
+        header(rs, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+    }
     finish(rq, status, PROBLEM_TYPE, "no-store", rs);
 }
 

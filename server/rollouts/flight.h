@@ -181,6 +181,8 @@ void flight_watch_resume(struct flight *f);
 bool flight_tracks(const struct flight *f, const struct device *d);
 /* V for the tick that begins. */
 void flight_track(struct flight *f);
+/* A sign of life that says what the last check-in said, and is not written down. */
+void flight_as_before(struct flight *f, struct arm *m);
 /* When a device is to come again; f, m NULL: no rollout. usual_ms: the longest that any is told. */
 int64_t flight_interval_ms(const struct flight *f, const struct arm *m, int64_t usual_ms);
 

@@ -42,19 +42,14 @@ void flight_track(struct flight *f)
         f->track_ppm = PPM * a_tick / n;
 }
 
-/* Its permit is out, and it has not come back healthy: asked every tick until then, tracked or
- * not, so that an acknowledgement is late for no other reason than the release. */
-static bool is_under_way(const struct arm *m)
-{
-    return m->state == ARM_GRANTED || m->state == ARM_APPLIED || m->state == ARM_CRASHED;
-}
-
+/* One under way is asked every tick, tracked or not, so that its acknowledgement is late for no
+ * other reason than the release. */
 static bool is_asked_every_tick(const struct flight *f, const struct arm *m)
 {
     if (!flight_is_open(f) || m->away)
         return false;
     if (arm_is_treated(m))
-        return is_under_way(m) || m->ready || (m->tracked && m->watched != N_STRATA);
+        return arm_is_under_way(m) || m->ready || (m->tracked && m->watched != N_STRATA);
     if (m->ready)
         return m->tracked || m->due;
     return m->tracked && !m->running && flight_stages(f, m);
@@ -65,4 +60,14 @@ int64_t flight_interval_ms(const struct flight *f, const struct arm *m, int64_t 
     bool often = f && m && is_asked_every_tick(f, m);
 
     return often && f->tick_ms < usual_ms ? f->tick_ms : usual_ms;
+}
+
+void flight_as_before(struct flight *f, struct arm *m)
+{
+    flight_alive(f, m);
+    if (!arm_is_ready(m) || m->ready_tick == f->tick)
+        return;
+    m->prev_ready = m->ready_tick;
+    m->ready_tick = (int32_t)f->tick;
+    tally_note(&f->tally, m);
 }

@@ -373,6 +373,16 @@ int store_recover(struct store *s, struct err *err)
     return r;
 }
 
+int64_t store_queued(struct store *s)
+{
+    int64_t n;
+
+    pthread_mutex_lock(&s->lock);
+    n = (int64_t)s->queued_rows;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}
+
 void store_get_stats(struct store *s, struct store_stats *ret)
 {
     pthread_mutex_lock(&s->lock);

@@ -204,6 +204,9 @@ bool store_failed(struct store *s);
 int store_failure(struct store *s, struct err *err);
 int store_recover(struct store *s, struct err *err);
 
+/* Rows that wait for a commit. */
+int64_t store_queued(struct store *s);
+
 /* Counts since the start, for metrics. */
 struct store_stats {
     int64_t commits, batches, rows, failures;

@@ -83,6 +83,7 @@ static void refuse(struct request *rq)
     struct err err = {0};
 
     err_set(&err, ERR_BUDGET, "not \xff now");
+    rq->retry_after_s = 7;
     reply_problem(rq, &err);
 }
 
@@ -350,7 +351,7 @@ static void test_problems(void **state)
 
     check(ask(s, "GET", "/refuse", "", NULL), "429", "application/problem+json\r\n");
     check(ask(s, "GET", "/refuse", "", NULL), "429", "\"detail\":\"not ? now\"");
-    check(ask(s, "GET", "/refuse", "", NULL), "429", "application/problem+json");
+    check(ask(s, "GET", "/refuse", "", NULL), "429", "Retry-After: 7\r\n");
     assert_int_equal(atomic_load(&s->metrics.v[METRICS_HTTP_PROBLEMS]), 3);
 }
 
