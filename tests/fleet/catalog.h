@@ -11,8 +11,10 @@
 
 #define CATALOG_MAX 64 /* releases; endpoints keep sets of them as bits */
 
-/* X(FIELD): counters per release, as they are called in result.json. */
-#define CATALOG_COUNTERS(X) X(applied) X(healthy) X(dead) X(rolled_back) X(recalled) X(refused)
+/* X(FIELD): counters per release, as they are called in result.json. dead: of those killed, not
+ * back. */
+#define CATALOG_COUNTERS(X)                                                                        \
+    X(applied) X(healthy) X(dead) X(killed) X(rolled_back) X(recalled) X(refused)
 
 struct catalog_release {
     char digest[65];

@@ -25,8 +25,13 @@ void endpoint_boot(struct endpoint *e, int64_t now_ms)
 void endpoint_init(struct endpoint *e, const struct script *s, const struct script_group *g,
                    uint32_t index, int64_t due_ms)
 {
-    *e = (struct endpoint){
-        .group = g, .index = index, .running = -1, .before = -1, .applying = -1, .due_ms = due_ms};
+    *e = (struct endpoint){.group = g,
+                           .index = index,
+                           .running = -1,
+                           .before = -1,
+                           .applying = -1,
+                           .staging = -1,
+                           .due_ms = due_ms};
     e->misbehaves = script_chosen(s->seed, index, "misbehaves", g->share_ppm);
     e->recovers = script_chosen(s->seed, index, "recovers", g->recover_share_ppm);
     rand_hex(e->attempt, 16);
@@ -75,8 +80,11 @@ static void fill_events(struct endpoint *e, const struct endpoint_world *w, stru
         to->awake_s = from->awake_s;
         strcpy(to->id, from->id);
         snprintf(to->cause, sizeof to->cause, "%s", from->cause);
-        snprintf(to->channel, sizeof to->channel, "%s", w->view ? w->view->plan->channel : "");
-        snprintf(to->digest, sizeof to->digest, "%s", w->catalog->releases[from->release].digest);
+        if (from->kind != EVENT_GOODBYE)
+            snprintf(to->channel, sizeof to->channel, "%s", w->view ? w->view->plan->channel : "");
+        if (from->release >= 0)
+            snprintf(to->digest, sizeof to->digest, "%s",
+                     w->catalog->releases[from->release].digest);
     }
     e->n_sent = e->n_events;
 }
@@ -260,6 +268,10 @@ int endpoint_answered(struct endpoint *e, const struct endpoint_world *w, const 
                                    : checked_in(e, w, data, len, grant, ret_snapshot, err);
     e->failures = 0;
     drop_body(e);
+    if (e->phase == ENDPOINT_ACTIVE && e->leave != LEAVE_NOT)
+        endpoint_leave_now(e, w);
+    else if (e->phase == ENDPOINT_ACTIVE && w->lives)
+        endpoint_live(e, w);
     return r;
 }
 
@@ -284,6 +296,11 @@ void endpoint_failed(struct endpoint *e, const struct endpoint_world *w, enum er
         wait_ms = retry_after_s * 1000;
     e->failures++;
     e->due_ms = w->boot_ms + wait_ms / 2 + endpoint_jitter(wait_ms / 2);
+    if (e->phase == ENDPOINT_ACTIVE && e->leave != LEAVE_NOT) {
+        drop_body(e); /* nobody waits for an answer to a goodbye */
+        endpoint_leave_now(e, w);
+        return;
+    }
     if (e->phase == ENDPOINT_ACTIVE && (code == ERR_UNKNOWN_DEVICE || code == ERR_FORKED))
         enrol_again(e);
     else if (e->phase == ENDPOINT_ACTIVE && code == ERR_INVALID)

@@ -5,6 +5,7 @@
  * verified plan, one unsoaked change at a time, quarantine, recalls. It stages no files.
  *
  *   ENROL -> ACTIVE -> (permit, per script) -> ACTIVE | GONE for ever | GONE, back later
+ *                   -> (ordinary life) -> AWAY, back later
  */
 #ifndef FIREBREAK_FLEET_ENDPOINT_H
 #define FIREBREAK_FLEET_ENDPOINT_H
@@ -16,13 +17,16 @@
 #define ENDPOINT_MAX_EVENTS 8
 #define ENDPOINT_NEVER      INT64_MAX
 
-enum endpoint_phase { ENDPOINT_ENROL, ENDPOINT_ACTIVE, ENDPOINT_GONE };
+enum endpoint_phase { ENDPOINT_ENROL, ENDPOINT_ACTIVE, ENDPOINT_AWAY, ENDPOINT_GONE };
+
+/* Why it goes away, or is. Shutdown and reboot are announced. */
+enum endpoint_leave { LEAVE_NOT, LEAVE_SHUTDOWN, LEAVE_REBOOT, LEAVE_CRASH };
 
 /* An event not yet acknowledged. */
 struct endpoint_event {
     char id[EVENT_ID_LEN + 1];
     enum event_kind kind;
-    int release; /* index in the catalog */
+    int release; /* index in the catalog; -1 none */
     char cause[24];
     bool blamed;
     int64_t awake_s;
@@ -57,6 +61,13 @@ struct endpoint {
     int64_t soak_until_ms;         /* 0: nothing unsoaked */
     int applying;                  /* slow: has the permit, has not switched */
     int64_t apply_at_ms;
+    int staging; /* the release that it began to download last, -1 none */
+    int64_t staged_at_ms;
+
+    /* ordinary life */
+    int64_t lived_ms; /* up to here; 0: it has not begun */
+    enum endpoint_leave leave;
+    int64_t away_ms; /* for so long */
 
     /* the question in flight */
     int asked; /* release, -1 */
@@ -80,6 +91,7 @@ struct endpoint_world {
     struct catalog *catalog;
     const struct view *view; /* NULL: no metadata verified yet */
     int64_t boot_ms;         /* now */
+    bool lives;              /* ordinary life has begun */
 };
 
 void endpoint_init(struct endpoint *e, const struct script *s, const struct script_group *g,

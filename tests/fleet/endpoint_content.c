@@ -10,8 +10,8 @@ static bool has(uint64_t set, int release)
 }
 
 /* The oldest is dropped when more pile up than are kept: the server would have to be away long. */
-static void add_event(struct endpoint *e, const struct endpoint_world *w, enum event_kind kind,
-                      int release, const char *cause, bool blamed)
+void endpoint_add_event(struct endpoint *e, const struct endpoint_world *w, enum event_kind kind,
+                        int release, const char *cause, bool blamed)
 {
     struct endpoint_event *v;
 
@@ -42,7 +42,7 @@ static void switch_to(struct endpoint *e, const struct endpoint_world *w, int re
     e->applying = -1;
     e->soak_until_ms = w->boot_ms + w->script->soak_ms;
     run_release(e, w, release);
-    add_event(e, w, EVENT_APPLIED, release, "", false);
+    endpoint_add_event(e, w, EVENT_APPLIED, release, "", false);
     w->catalog->releases[release].applied++;
 }
 
@@ -71,9 +71,10 @@ static void come_back(struct endpoint *e, const struct endpoint_world *w)
 
     endpoint_boot(e, w->boot_ms);
     e->phase = ENDPOINT_ACTIVE;
+    e->lived_ms = w->lives ? w->boot_ms : 0;
     e->applying = -1;
     e->quarantined |= UINT64_C(1) << died_of; /* it still runs what it ran before */
-    add_event(e, w, EVENT_ROLLED_BACK, died_of, "unclean-boot", true);
+    endpoint_add_event(e, w, EVENT_ROLLED_BACK, died_of, "unclean-boot", true);
     w->catalog->releases[died_of].rolled_back++;
     w->catalog->releases[died_of].dead--;
 }
@@ -97,7 +98,7 @@ static void obey_recall(struct endpoint *e, const struct endpoint_world *w)
     int release = e->running;
 
     go_back(e, w, release);
-    add_event(e, w, EVENT_RECALLED, release, "recall", false);
+    endpoint_add_event(e, w, EVENT_RECALLED, release, "recall", false);
     w->catalog->releases[release].recalled++;
 }
 
@@ -105,7 +106,7 @@ static void finish_soak(struct endpoint *e, const struct endpoint_world *w)
 {
     e->soak_until_ms = 0;
     e->healthy |= UINT64_C(1) << e->running;
-    add_event(e, w, EVENT_HEALTHY, e->running, "", false);
+    endpoint_add_event(e, w, EVENT_HEALTHY, e->running, "", false);
     w->catalog->releases[e->running].healthy++;
 }
 
@@ -113,6 +114,8 @@ void endpoint_act(struct endpoint *e, const struct endpoint_world *w)
 {
     if (e->phase == ENDPOINT_GONE)
         come_back(e, w);
+    if (e->phase == ENDPOINT_AWAY)
+        endpoint_return(e, w);
     if (e->applying >= 0)
         finish_applying(e, w);
     if (is_recalled(e, w, e->running))
@@ -121,19 +124,20 @@ void endpoint_act(struct endpoint *e, const struct endpoint_world *w)
         finish_soak(e, w);
 }
 
-int endpoint_want(const struct endpoint *e, const struct endpoint_world *w)
+int endpoint_want(struct endpoint *e, const struct endpoint_world *w)
 {
     const struct plan *p = w->view ? w->view->plan : NULL;
     const struct plan_rollout *r = p ? plan_candidate(p, e->group->cohort) : NULL;
     int64_t sequence = e->running >= 0 ? w->catalog->releases[e->running].sequence : 0;
     int release;
 
-    if (!p || e->applying >= 0 || e->soak_until_ms)
+    if (!p || e->applying >= 0 || e->soak_until_ms || e->leave != LEAVE_NOT)
         return -1;
     if (r && draw_within(draw_u(e->draw_key, r->digest), plan_stage_ppm(r, e->group->cohort))) {
         release = catalog_find(w->catalog, r->digest);
         if (release >= 0 && release != e->running)
-            return has(e->quarantined, release) ? -1 : release;
+            return has(e->quarantined, release) || !endpoint_has_staged(e, w, release) ? -1
+                                                                                       : release;
     }
     release = p->baseline[0] ? catalog_find(w->catalog, p->baseline) : -1;
     if (release < 0 || has(e->quarantined, release) ||
@@ -155,14 +159,72 @@ int64_t endpoint_pace_wait_s(const struct endpoint *e, const struct endpoint_wor
     return wait > seen ? wait - seen : 0;
 }
 
+/* How it takes that release. */
+static enum behaviour behaviour_of(const struct endpoint *e, const struct endpoint_world *w,
+                                   int release)
+{
+    const struct script_group *g = e->group;
+
+    if (!e->misbehaves || release < 0)
+        return BEHAVIOUR_HEALTHY;
+    if (g->on_release[0] && strcmp(g->on_release, w->catalog->releases[release].version) != 0)
+        return BEHAVIOUR_HEALTHY;
+    return g->behaviour;
+}
+
+static int64_t recover_ms(const struct endpoint *e, const struct endpoint_world *w)
+{
+    const struct script_group *g = e->group;
+    uint64_t spread = (uint64_t)((g->recover_max_ticks - g->recover_ticks) * w->script->tick_ms);
+
+    return g->recover_ticks * w->script->tick_ms + (int64_t)(rand_u64() % (spread + 1));
+}
+
+/* Without a word. */
+static void die_of(struct endpoint *e, const struct endpoint_world *w, int release)
+{
+    struct catalog_release *r = &w->catalog->releases[release];
+    bool back = e->group->behaviour != BEHAVIOUR_SILENT && e->recovers;
+
+    if (e->running == release)
+        go_back(e, w, release); /* what it will run, should it recover */
+    e->phase = ENDPOINT_GONE;
+    e->leave = LEAVE_NOT;
+    e->applying = release;
+    e->apply_at_ms = ENDPOINT_NEVER;
+    r->dead++;
+    r->killed++;
+    e->due_ms = back ? w->boot_ms + recover_ms(e, w) : ENDPOINT_NEVER;
+}
+
+bool endpoint_dies_at_reboot(struct endpoint *e, const struct endpoint_world *w)
+{
+    if (behaviour_of(e, w, e->running) != BEHAVIOUR_CRASH_AT_REBOOT)
+        return false;
+    die_of(e, w, e->running);
+    return true;
+}
+
+void endpoint_consumer_crash(struct endpoint *e, const struct endpoint_world *w)
+{
+    int release = e->running;
+    bool blamed = e->soak_until_ms > 0;
+
+    endpoint_add_event(e, w, EVENT_CRASH, release, "consumer", blamed);
+    if (!blamed)
+        return;
+    go_back(e, w, release);
+    endpoint_add_event(e, w, EVENT_ROLLED_BACK, release, "consumer", true);
+    w->catalog->releases[release].rolled_back++;
+}
+
 void endpoint_permitted(struct endpoint *e, const struct endpoint_world *w, int release)
 {
     const struct script_group *g = e->group;
-    struct catalog_release *r = &w->catalog->releases[release];
-    bool acts = e->misbehaves && (!g->on_release[0] || strcmp(g->on_release, r->version) == 0);
 
-    switch (acts ? g->behaviour : BEHAVIOUR_HEALTHY) {
+    switch (behaviour_of(e, w, release)) {
     case BEHAVIOUR_HEALTHY:
+    case BEHAVIOUR_CRASH_AT_REBOOT:
         switch_to(e, w, release);
         return;
     case BEHAVIOUR_SLOW:
@@ -171,13 +233,7 @@ void endpoint_permitted(struct endpoint *e, const struct endpoint_world *w, int 
         return;
     case BEHAVIOUR_CRASH_AT_LOAD:
     case BEHAVIOUR_SILENT:
-        e->phase = ENDPOINT_GONE;
-        e->applying = release;
-        e->apply_at_ms = ENDPOINT_NEVER;
-        r->dead++;
-        e->due_ms = g->behaviour == BEHAVIOUR_CRASH_AT_LOAD && e->recovers
-                        ? w->boot_ms + g->recover_ticks * w->script->tick_ms
-                        : ENDPOINT_NEVER;
+        die_of(e, w, release);
         return;
     }
 }
@@ -185,6 +241,6 @@ void endpoint_permitted(struct endpoint *e, const struct endpoint_world *w, int 
 void endpoint_refused(struct endpoint *e, const struct endpoint_world *w, int release,
                       const char *cause)
 {
-    add_event(e, w, EVENT_REFUSED, release, cause, false);
+    endpoint_add_event(e, w, EVENT_REFUSED, release, cause, false);
     w->catalog->releases[release].refused++;
 }

@@ -2,8 +2,8 @@
  * result: what the fleet saw, for result.json:
  *
  *   {"agents", "enrolled", "requests", "errors": {slug: count}, "permits",
- *    "by_release": {version: {"running", "applied", "healthy", "dead", "rolled_back", "recalled",
- *                             "refused"}},
+ *    "by_release": {version: {"running", "applied", "healthy", "dead", "killed", "rolled_back",
+ *                             "recalled", "refused"}},
  *    "grants": [{"device", "digest", "nonce"}]}     exposures that the server acknowledged
  */
 #ifndef FIREBREAK_FLEET_RESULT_H

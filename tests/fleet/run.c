@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "endpoint.h"
 #include "httpsig.h"
@@ -42,7 +43,8 @@ static struct endpoint_world world(struct run *run)
     return (struct endpoint_world){.script = run->o->script,
                                    .catalog = &run->catalog,
                                    .view = run->view,
-                                   .boot_ms = clock_boot_ms(run->clock)};
+                                   .boot_ms = clock_boot_ms(run->clock),
+                                   .lives = run->ready && run->o->script->life.on};
 }
 
 static void count_error(struct run *run, enum err_code code)
@@ -139,12 +141,40 @@ static int submit_checkin(struct run *run, struct endpoint *e, struct err *err)
     return pool_submit(run->pool, &rq, err);
 }
 
+/* When the outage ends that holds now; 0: none does. */
+static int64_t outage_end_ms(const struct run *run, int64_t now_ms)
+{
+    const struct script_outage *o = &run->o->script->outage;
+
+    for (int i = 0; o->on_release[0] && i < run->catalog.n; i++) {
+        int64_t from_ms = run->catalog.releases[i].seen_ms + o->after_ms;
+
+        if (strcmp(run->catalog.releases[i].version, o->on_release) == 0 && now_ms >= from_ms &&
+            now_ms < from_ms + o->for_ms)
+            return from_ms + o->for_ms;
+    }
+    return 0;
+}
+
+/* Nobody gets through; afterwards they come spread over a tick. */
+static void hold(struct run *run, struct endpoint *e, int64_t until_ms)
+{
+    e->due_ms = until_ms + (int64_t)(rand_u64() % (uint64_t)run->o->script->tick_ms);
+    requeue(run, e);
+}
+
 static int submit_next(struct run *run, struct err *err)
 {
     struct endpoint *e = &run->endpoints[queue_pop(&run->queue)];
     const struct endpoint_world w = world(run);
-    int r = endpoint_request(e, &w, err);
+    int64_t outage_ms = outage_end_ms(run, w.boot_ms);
+    int r;
 
+    if (outage_ms) {
+        hold(run, e, outage_ms);
+        return 0;
+    }
+    r = endpoint_request(e, &w, err);
     if (r < 0)
         return err_context(err, r, "endpoint %u", e->index);
     return e->phase == ENDPOINT_ENROL ? submit_enrolment(run, e, err) : submit_checkin(run, e, err);

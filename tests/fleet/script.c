@@ -1,6 +1,7 @@
 /* script: see script.h. */
 #include "script.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #define TICKS_MAX        1000000
 #define DAY_MS           86400000
 #define SEED_MAX         (INT64_C(1) << 53)
+#define RATE_MAX         (INT64_C(60) * PPM) /* an hour: one a minute */
 
 /* An integer that may be left out. */
 static int optional_int(const json_t *o, const char *what, const char *key, int64_t min,
@@ -89,6 +91,79 @@ static int read_group(const json_t *o, const char *what, struct script_group *g,
         r = optional_int(o, what, "recover_share_ppm", 0, PPM, 0, &g->recover_share_ppm, err);
     if (r == 0)
         r = optional_int(o, what, "recover_ticks", 1, TICKS_MAX, 6, &g->recover_ticks, err);
+    if (r == 0)
+        r = optional_int(o, what, "recover_max_ticks", g->recover_ticks, TICKS_MAX,
+                         g->recover_ticks, &g->recover_max_ticks, err);
+    return r;
+}
+
+/* ---- life ---- */
+
+#define L(member) offsetof(struct script_life, member)
+static const struct life_field {
+    const char *key;
+    size_t offset;
+    int64_t min, max, otherwise;
+} life_fields[] = {
+    {"minute_ms", L(minute_ms), 10, 60000, 60000},
+    {"asleep_ppm", L(asleep_ppm), 0, PPM, 0},
+    {"goodbyes_ppm_h", L(goodbyes_ppm_h), 0, RATE_MAX, 0},
+    {"wakes_ppm_h", L(wakes_ppm_h), 1, RATE_MAX, PPM},
+    {"silences_ppm_h", L(silences_ppm_h), 0, RATE_MAX, 0},
+    {"long_silence_ppm", L(long_silence_ppm), 0, PPM, 0},
+    {"reboots_ppm_h", L(reboots_ppm_h), 0, RATE_MAX, 0},
+    {"reboot_5min_ppm", L(reboot_5min_ppm), 0, PPM, 0},
+    {"reboot_15min_ppm", L(reboot_15min_ppm), 0, PPM, 0},
+    {"crashes_ppm_h", L(crashes_ppm_h), 0, RATE_MAX, 0},
+    {"consumer_ppm", L(consumer_ppm), 0, PPM, 0},
+    {"report_ms", L(report_ms), 0, DAY_MS, 0},
+    {"staged_ms", L(staged_ms), 0, DAY_MS, 0},
+};
+#undef L
+
+static int read_life(const json_t *o, struct script_life *life, struct err *err)
+{
+    int r = 0;
+
+    life->on = true;
+    for (size_t i = 0; r == 0 && i < sizeof life_fields / sizeof life_fields[0]; i++) {
+        const struct life_field *f = &life_fields[i];
+
+        r = optional_int(o, "script: life", f->key, f->min, f->max, f->otherwise,
+                         (int64_t *)((char *)life + f->offset), err);
+    }
+    if (r == 0 && jsonx_has(o, "prestaged"))
+        r = jsonx_bool(o, "script: life", "prestaged", &life->prestaged, err);
+    return r;
+}
+
+static int read_outage(const json_t *o, struct script_outage *out, struct err *err)
+{
+    int r =
+        jsonx_copy(o, "script: outage", "on_release", out->on_release, sizeof out->on_release, err);
+
+    if (r == 0)
+        r = jsonx_int(o, "script: outage", "after_ms", 0, DAY_MS, &out->after_ms, err);
+    if (r == 0)
+        r = jsonx_int(o, "script: outage", "for_ms", 1, DAY_MS, &out->for_ms, err);
+    return r;
+}
+
+static int read_world(const json_t *o, struct script *s, struct err *err)
+{
+    json_t *part;
+    int r = 0;
+
+    if (jsonx_has(o, "life")) {
+        r = jsonx_object(o, "script", "life", &part, err);
+        if (r == 0)
+            r = read_life(part, &s->life, err);
+    }
+    if (r == 0 && jsonx_has(o, "outage")) {
+        r = jsonx_object(o, "script", "outage", &part, err);
+        if (r == 0)
+            r = read_outage(part, &s->outage, err);
+    }
     return r;
 }
 
@@ -121,6 +196,8 @@ int script_parse(const char *data, size_t len, struct script *ret, struct err *e
 
     if (r == 0)
         r = read_head(o, &s, err);
+    if (r == 0)
+        r = read_world(o, &s, err);
     if (r == 0)
         r = jsonx_array(o, "script", "groups", SCRIPT_MAX_GROUPS, &groups, err);
     if (r < 0)

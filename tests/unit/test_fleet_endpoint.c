@@ -335,7 +335,7 @@ static void test_crash_and_return(void **state)
 
     enrol(s);
     s->script.groups[0].behaviour = BEHAVIOUR_CRASH_AT_LOAD;
-    s->script.groups[0].recover_ticks = 5;
+    s->script.groups[0].recover_ticks = s->script.groups[0].recover_max_ticks = 5;
     s->e.recovers = true;
     strcpy(epoch, s->e.epoch);
     grant_next(s);
@@ -395,6 +395,201 @@ static void test_enrols_again(void **state)
     assert_string_not_equal(s->e.attempt, attempt);
 }
 
+/* ---- ordinary life ---- */
+
+/* Of all that may happen only what the test gives a rate; an hour apart it is as good as certain.
+ */
+static void live(struct stage *s)
+{
+    s->script.life = (struct script_life){.on = true, .minute_ms = 1000, .wakes_ppm_h = 60 * PPM};
+    s->w.lives = true;
+    hear(s);
+    reply(s, NULL); /* life begins */
+    s->w.boot_ms += 3600 * TICK_MS;
+}
+
+static const struct event *only_event(const struct stage *s)
+{
+    assert_int_equal(s->heard->n_events, 1);
+    return &s->heard->events[0];
+}
+
+/* Takes 1.0, and has nothing to say any more. */
+static void run_baseline(struct stage *s)
+{
+    s->plan.n_rollouts = 0;
+    grant_next(s);
+    for (int i = 0; i < 3; i++) {
+        tick(s);
+        hear(s);
+        reply(s, NULL);
+    }
+}
+
+static void test_shutdown(void **state)
+{
+    struct stage *s = *state;
+    char boot[33];
+
+    enrol(s);
+    live(s);
+    s->script.life.goodbyes_ppm_h = 60 * PPM;
+    strcpy(boot, s->e.boot_id);
+    hear(s);
+    assert_true(s->heard->channels[0].has_ready);
+    reply(s, NULL);
+    assert_int_equal(s->e.due_ms, s->w.boot_ms); /* to say goodbye */
+    hear(s);
+    assert_int_equal(only_event(s)->kind, EVENT_GOODBYE);
+    assert_string_equal(only_event(s)->cause, "shutdown");
+    assert_string_equal(only_event(s)->channel, "");
+    assert_false(s->heard->channels[0].has_ready);
+    reply(s, NULL);
+    assert_int_equal(s->e.phase, ENDPOINT_AWAY);
+    assert_true(s->e.due_ms >= s->w.boot_ms);
+    s->w.boot_ms = s->e.due_ms;
+    hear(s);
+    assert_int_equal(s->heard->n_events, 0);
+    assert_int_equal(s->heard->number, 1);
+    assert_string_not_equal(s->e.boot_id, boot);
+    assert_true(s->heard->channels[0].has_ready);
+}
+
+/* Its goodbye got no answer: gone all the same, and back without it. */
+static void test_unheard_goodbye(void **state)
+{
+    struct stage *s = *state;
+
+    enrol(s);
+    live(s);
+    s->script.life.goodbyes_ppm_h = 60 * PPM;
+    hear(s);
+    reply(s, NULL);
+    hear(s);
+    endpoint_failed(&s->e, &s->w, ERR_UNREACHABLE, -1);
+    assert_int_equal(s->e.phase, ENDPOINT_AWAY);
+    s->w.boot_ms = s->e.due_ms;
+    hear(s);
+    assert_int_equal(s->heard->n_events, 0);
+}
+
+/* Silence: the same boot, and no word of it. */
+static void test_falls_silent(void **state)
+{
+    struct stage *s = *state;
+    char boot[33];
+
+    enrol(s);
+    live(s);
+    s->script.life.silences_ppm_h = 60 * PPM;
+    strcpy(boot, s->e.boot_id);
+    hear(s);
+    reply(s, NULL);
+    assert_in_range(s->e.due_ms - s->w.boot_ms, 6 * TICK_MS, 14 * TICK_MS);
+    s->w.boot_ms = s->e.due_ms;
+    hear(s);
+    assert_int_equal(s->heard->n_events, 0);
+    assert_string_equal(s->e.boot_id, boot);
+}
+
+static void test_reboots(void **state)
+{
+    struct stage *s = *state;
+
+    enrol(s);
+    live(s);
+    s->script.life.reboots_ppm_h = 60 * PPM;
+    s->script.life.reboot_15min_ppm = PPM;
+    hear(s);
+    reply(s, NULL);
+    hear(s);
+    assert_string_equal(only_event(s)->cause, "reboot");
+    reply(s, NULL);
+    assert_in_range(s->e.due_ms - s->w.boot_ms, 18 * TICK_MS, 40 * TICK_MS);
+}
+
+/* Goes down with the new content at its reboot, not before; comes back with the old one. */
+static void test_crash_at_reboot(void **state)
+{
+    struct stage *s = *state;
+    struct script_group *g = &s->script.groups[0];
+
+    enrol(s);
+    run_baseline(s);
+    s->plan.n_rollouts = 1;
+    g->behaviour = BEHAVIOUR_CRASH_AT_REBOOT;
+    g->recover_ticks = 6;
+    g->recover_max_ticks = 10;
+    s->e.recovers = true;
+    grant_next(s);
+    assert_int_equal(s->e.phase, ENDPOINT_ACTIVE);
+    live(s);
+    assert_int_equal(s->catalog.releases[1].dead, 0);
+    s->script.life.reboots_ppm_h = 60 * PPM;
+    hear(s);
+    reply(s, NULL);
+    assert_string_equal(hear(s)->running, s->catalog.releases[1].digest);
+    assert_string_equal(only_event(s)->cause, "reboot");
+    reply(s, NULL);
+    assert_int_equal(s->e.phase, ENDPOINT_GONE);
+    assert_int_equal(s->catalog.releases[1].killed, 1);
+    assert_in_range(s->e.due_ms - s->w.boot_ms, 6 * TICK_MS, 10 * TICK_MS);
+    s->w.boot_ms = s->e.due_ms;
+    assert_string_equal(hear(s)->running, s->catalog.releases[0].digest);
+    assert_int_equal(only_event(s)->kind, EVENT_ROLLED_BACK);
+    assert_true(only_event(s)->blamed);
+    assert_false(s->heard->channels[0].has_ready);
+    assert_int_equal(s->catalog.releases[1].dead, 0);
+    assert_int_equal(s->catalog.releases[1].killed, 1);
+}
+
+/* A consumer's crash is blamed on what has not soaked, and on nothing else. */
+static void test_consumer_crash(void **state)
+{
+    struct stage *s = *state;
+
+    enrol(s);
+    run_baseline(s);
+    s->script.soak_ms = 10000 * TICK_MS;
+    live(s);
+    s->script.life.crashes_ppm_h = 60 * PPM;
+    s->script.life.consumer_ppm = PPM;
+    hear(s);
+    reply(s, NULL);
+    s->script.life.crashes_ppm_h = 0;
+    s->plan.n_rollouts = 1;
+    grant_next(s);
+    assert_int_equal(only_event(s)->kind, EVENT_CRASH);
+    assert_false(only_event(s)->blamed);
+    s->w.boot_ms += 3600 * TICK_MS;
+    s->script.life.crashes_ppm_h = 60 * PPM;
+    hear(s);
+    reply(s, NULL);
+    s->w.boot_ms += TICK_MS;
+    assert_string_equal(hear(s)->running, s->catalog.releases[0].digest);
+    assert_true(heard_event(s, EVENT_CRASH));
+    assert_true(heard_event(s, EVENT_ROLLED_BACK));
+    assert_true(s->heard->events[1].blamed);
+}
+
+/* Who is awake when the rollout starts has it; who comes later downloads it first. */
+static void test_staging(void **state)
+{
+    struct stage *s = *state;
+
+    enrol(s);
+    s->script.life = (struct script_life){.on = true, .staged_ms = 3600 * TICK_MS};
+    s->script.life.prestaged = true;
+    assert_true(hear(s)->has_ready);
+    reply(s, NULL);
+    s->e.staging = -1;
+    s->w.boot_ms += 60 * TICK_MS;
+    assert_false(hear(s)->has_ready);
+    reply(s, NULL);
+    s->w.boot_ms = s->e.staged_at_ms;
+    assert_true(hear(s)->has_ready);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -409,6 +604,13 @@ int main(void)
         TEST(test_other_release),
         TEST(test_slow),
         TEST(test_enrols_again),
+        TEST(test_shutdown),
+        TEST(test_unheard_goodbye),
+        TEST(test_falls_silent),
+        TEST(test_reboots),
+        TEST(test_crash_at_reboot),
+        TEST(test_consumer_crash),
+        TEST(test_staging),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,9 +24,32 @@ static void test_defaults(void **state)
     assert_int_equal(s.soak_ms, 500);
     assert_int_equal(s.groups[0].share_ppm, PPM);
     assert_int_equal(s.groups[0].behaviour, BEHAVIOUR_SLOW);
+    assert_int_equal(s.groups[0].recover_max_ticks, s.groups[0].recover_ticks);
+    assert_false(s.life.on);
+    assert_string_equal(s.outage.on_release, "");
     assert_string_equal(s.groups[0].platform.os, "linux");
     assert_string_equal(s.groups[0].platform.os_version, "debian-12");
     assert_string_equal(s.groups[0].platform.label, "tills");
+}
+
+static void test_life(void **state)
+{
+    struct script s;
+
+    (void)state;
+    assert_int_equal(
+        parse("{\"tick_ms\":500,\"life\":{\"minute_ms\":1000,\"reboots_ppm_h\":1732868,"
+              "\"prestaged\":true},\"outage\":{\"on_release\":\"2.0\",\"after_ms\":4000,"
+              "\"for_ms\":30000},\"groups\":[{" GROUP "}]}",
+              &s, NULL),
+        0);
+    assert_true(s.life.on && s.life.prestaged);
+    assert_int_equal(s.life.minute_ms, 1000);
+    assert_int_equal(s.life.reboots_ppm_h, 1732868);
+    assert_int_equal(s.life.goodbyes_ppm_h, 0);
+    assert_int_equal(s.life.wakes_ppm_h, PPM);
+    assert_string_equal(s.outage.on_release, "2.0");
+    assert_int_equal(s.outage.for_ms, 30000);
 }
 
 static void test_refused(void **state)
@@ -42,6 +65,14 @@ static void test_refused(void **state)
         {"{\"tick_ms\":500,\"groups\":[{\"count\":1,\"cohort\":\"a-b\",\"behaviour\":\"odd\"}]}",
          "behaviour"},
         {"{\"tick_ms\":500,\"groups\":[{" GROUP ",\"share_ppm\":1000001}]}", "share_ppm"},
+        {"{\"tick_ms\":500,\"groups\":[{" GROUP ",\"recover_ticks\":4,\"recover_max_ticks\":3}]}",
+         "recover_max_ticks"},
+        {"{\"tick_ms\":500,\"life\":{\"wakes_ppm_h\":0},\"groups\":[{" GROUP "}]}", "wakes_ppm_h"},
+        {"{\"tick_ms\":500,\"life\":{\"asleep_ppm\":1000001},\"groups\":[{" GROUP "}]}",
+         "asleep_ppm"},
+        {"{\"tick_ms\":500,\"outage\":{\"on_release\":\"2.0\",\"after_ms\":1},\"groups\":[{" GROUP
+         "}]}",
+         "for_ms"},
     };
 
     (void)state;
@@ -95,9 +126,8 @@ static void test_queue(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_defaults), cmocka_unit_test(test_life),
+        cmocka_unit_test(test_refused),  cmocka_unit_test(test_shares),
         cmocka_unit_test(test_queue),
     };
 
