@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/cli.h"
 #include "golden.h"
+#include "others.h"
 #include "policy_file.h"
 #include "replay_tell.h"
 #include "run_record.h"
@@ -29,6 +30,8 @@ static int golden_verb(struct cli *cli, struct err *err)
 struct request {
     struct policy policy;
     const char *scenarios_dir, *record; /* record: a file, or NULL */
+    int other;                          /* enum other_kind, or -1: the gate */
+    bool against;                       /* the others, too */
     int64_t seeds, seed, threads, fleet, budget;
     json_t *results; /* a list */
     bool headed;
@@ -54,8 +57,14 @@ static int read_request(const struct cli *cli, struct request *q, struct err *er
         {"budget", 1, 1000000000, 0, &q->budget},
     };
     const char *name = cli_get(cli, "policy");
-    int r = policy_find(policies_dir(cli), name ? name : "standard", &q->policy, err);
+    int r;
 
+    q->other = name ? other_find(name) : -1;
+    q->against = cli_has(cli, "against");
+    if (q->other >= 0 && q->against)
+        return err_set(err, ERR_USAGE, "--against compares the gate's policy with '%s'", name);
+    name = name && q->other < 0 ? name : "standard";
+    r = policy_find(policies_dir(cli), name, &q->policy, err);
     for (size_t i = 0; r == 0 && i < sizeof(numbers) / sizeof(numbers[0]); i++)
         r = cli_get_int(cli, numbers[i].name, numbers[i].min, numbers[i].max, numbers[i].otherwise,
                         numbers[i].at, err);
@@ -71,6 +80,54 @@ static int read_request(const struct cli *cli, struct request *q, struct err *er
         q->seeds = 1;
     if (r == 0 && (q->seeds != 1 || strcmp(cli_get(cli, "scenario"), "all") == 0))
         r = err_set(err, ERR_USAGE, "--record is of one rollout: one scenario, one seed");
+    if (r == 0 && q->other >= 0)
+        r = err_set(err, ERR_USAGE, "--record is of the gate's verdicts; '%s' has none",
+                    other_name((enum other_kind)q->other));
+    return r;
+}
+
+/* Play all seeds by one policy and tell the row; targets: NULL, or what was promised. */
+static int run_row(const struct cli *cli, struct request *q, const struct table_job *job,
+                   const struct scenario_targets *targets, struct err *err)
+{
+    struct table_row row;
+    int r = table_run(job, &row, err);
+
+    if (r < 0)
+        return r;
+    if (json_array_append_new(q->results, table_json(&row)) < 0)
+        return err_set(err, ERR_NOMEM, "out of memory");
+    if (cli->json)
+        return 0;
+    if (!q->headed)
+        table_print_heading(stdout);
+    q->headed = true;
+    table_print(stdout, &row, targets);
+    if (targets)
+        table_print_missed(stdout, &row, targets);
+    fflush(stdout);
+    return 0;
+}
+
+static int run_other(const struct cli *cli, struct request *q, struct table_job job,
+                     enum other_kind kind, struct err *err)
+{
+    job.policy_name = other_name(kind);
+    job.play = other_play;
+    job.ctx = &kind;
+    return run_row(cli, q, &job, NULL, err);
+}
+
+static int run_policies(const struct cli *cli, struct request *q, const struct table_job *job,
+                        const struct scenario_targets *targets, struct err *err)
+{
+    int r;
+
+    if (q->other >= 0)
+        return run_other(cli, q, *job, (enum other_kind)q->other, err);
+    r = run_row(cli, q, job, targets, err);
+    for (int k = 0; k < N_OTHERS && r == 0 && q->against; k++)
+        r = run_other(cli, q, *job, (enum other_kind)k, err);
     return r;
 }
 
@@ -78,7 +135,6 @@ static int run_scenario(const struct cli *cli, struct request *q, const char *na
 {
     _cleanup_(free_p)
     struct scenario *s = calloc(1, sizeof(*s));
-    struct table_row row;
     struct table_job job = {.scenario = s,
                             .policy = &q->policy,
                             .policy_name = q->policy.name,
@@ -98,21 +154,7 @@ static int run_scenario(const struct cli *cli, struct request *q, const char *na
     standard_fleet = q->fleet == 0 || q->fleet == s->fleet;
     if (q->fleet > 0)
         scenario_resize(s, q->fleet);
-    r = table_run(&job, &row, err);
-    if (r < 0)
-        return r;
-    if (json_array_append_new(q->results, table_json(&row)) < 0)
-        return err_set(err, ERR_NOMEM, "out of memory");
-    if (cli->json)
-        return 0;
-    if (!q->headed)
-        table_print_heading(stdout);
-    q->headed = true;
-    table_print(stdout, &row, standard_fleet ? &s->targets : NULL);
-    if (standard_fleet)
-        table_print_missed(stdout, &row, &s->targets);
-    fflush(stdout);
-    return 0;
+    return run_policies(cli, q, &job, standard_fleet ? &s->targets : NULL, err);
 }
 
 static int run_all(const struct cli *cli, struct request *q, struct err *err)
@@ -146,8 +188,8 @@ static int run_verb(struct cli *cli, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory");
     r = all ? run_all(cli, &q, err) : run_scenario(cli, &q, name, err);
     if (r == 0) {
-        out = all ? json_pack("{s:O}", "results", q.results)
-                  : json_incref(json_array_get(q.results, 0));
+        out = all || q.against ? json_pack("{s:O}", "results", q.results)
+                               : json_incref(json_array_get(q.results, 0));
         cli_result(cli, out);
         json_decref(out);
     }
@@ -212,7 +254,9 @@ static const struct cli_opt replay_opts[] = {
 
 static const struct cli_opt run_opts[] = {
     {"scenario", "NAME|FILE", "S1 to S12 and others, a file, or 'all'", true, false},
-    {"policy", "NAME|FILE", "the policy (default: standard)", false, false},
+    {"policy", "NAME|FILE",
+     "the policy (default: standard); @push, @groups, @waves: no gate at all", false, false},
+    {"against", NULL, "the same rollouts by @push, @groups and @waves, too", false, false},
     {"seeds", "N", "rollouts to play (default: 300)", false, false},
     {"seed", "X", "where chance starts; the same seed gives the same result (default: 1)", false,
      false},
