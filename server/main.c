@@ -11,6 +11,7 @@
 #include "http/http.h"
 #include "life.h"
 #include "metrics.h"
+#include "policy_file.h"
 
 /* Every connection is a descriptor. */
 static void raise_descriptors(void)
@@ -54,11 +55,29 @@ static int serve(struct server *s, struct err *err)
     return 0;
 }
 
+static int refuse_bad(void *ctx, const char *name, const struct policy *p, const struct err *why,
+                      struct err *err)
+{
+    (void)ctx;
+    (void)name;
+    return p ? 0 : err_set(err, ERR_POLICY, "%s", why->msg);
+}
+
+/* A folder that is not there yet is none of the configuration's faults. */
+static int check_policies(const struct config *c, struct err *err)
+{
+    int r = policy_each(c->policies_dir, refuse_bad, NULL, err);
+
+    return r == -ERR_NOT_FOUND ? 0 : r;
+}
+
 static int run(struct cli *cli, struct err *err)
 {
     struct server s = {.clock = clock_system()};
     int r = config_load(cli_get(cli, "config"), &s.config, err);
 
+    if (r == 0 && cli_has(cli, "check-config"))
+        r = check_policies(&s.config, err);
     if (r == 0 && cli_has(cli, "check-config")) {
         json_auto_t *o = conf_json(config_rows, &s.config, "");
 
@@ -73,7 +92,8 @@ static int run(struct cli *cli, struct err *err)
 
 static const struct cli_opt opts[] = {
     {"config", "F", "configuration file", true, false},
-    {"check-config", NULL, "read the configuration, print what is in force, and end", false, false},
+    {"check-config", NULL,
+     "read the configuration and the policies, print what is in force, and end", false, false},
     {0},
 };
 

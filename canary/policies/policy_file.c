@@ -232,7 +232,7 @@ static int parse_member(const struct reader *r, const char *key, const json_t *v
     return refuse(r, key, "unknown field '%.64s'", key);
 }
 
-static bool name_is_plain(const char *name)
+bool policy_name_is_plain(const char *name)
 {
     size_t n = strlen(name);
 
@@ -247,7 +247,7 @@ static int parse_name(const struct reader *r, const json_t *o)
 
     if (!v)
         return refuse(r, "", "'name' is missing");
-    if (!name || json_string_length(v) != strlen(name) || !name_is_plain(name))
+    if (!name || json_string_length(v) != strlen(name) || !policy_name_is_plain(name))
         return refuse(r, "name", "'name' is not of a-z, 0-9 and '-', at most %d",
                       POLICY_NAME_MAX - 1);
     memcpy(r->p->name, name, strlen(name) + 1);
@@ -319,7 +319,7 @@ int policy_read(const char *dir, const char *name, char **ret_text, struct polic
     int r;
 
     buf_init(&text, POLICY_FILE_MAX);
-    if (!name_is_plain(name))
+    if (!policy_name_is_plain(name))
         return err_set(err, ERR_INVALID, "'%.40s' is not a policy's name", name);
     snprintf(file, sizeof file, "%s.json", name);
     path = path_join(dir, file);
@@ -335,7 +335,7 @@ int policy_read(const char *dir, const char *name, char **ret_text, struct polic
     return err_context(err, r, "policy '%s'", name);
 }
 
-static int read_path(const char *path, struct policy *ret, struct err *err)
+int policy_read_path(const char *path, struct policy *ret, struct err *err)
 {
     _cleanup_(buf_release)
     struct buf text;
@@ -348,7 +348,8 @@ static int read_path(const char *path, struct policy *ret, struct err *err)
 
 int policy_find(const char *dir, const char *name, struct policy *ret, struct err *err)
 {
-    return strpbrk(name, "/.") ? read_path(name, ret, err) : policy_read(dir, name, NULL, ret, err);
+    return strpbrk(name, "/.") ? policy_read_path(name, ret, err)
+                               : policy_read(dir, name, NULL, ret, err);
 }
 
 /* ---- writing ---- */

@@ -17,6 +17,8 @@ void h_rollout_start(struct request *rq);   /* POST /api/v1/channels/{}/rollouts
 void h_rollout_halt(struct request *rq);    /* POST /api/v1/channels/{}/halt */
 void h_rollout_promote(struct request *rq); /* POST /api/v1/channels/{}/promote */
 
+void h_policies(struct request *rq); /* GET /api/v1/policies */
+
 void h_overview(struct request *rq); /* GET /api/v1/overview */
 
 void h_repo_metadata(struct request *rq); /* GET /repo/metadata/{} */

@@ -39,6 +39,7 @@ const struct route routes[] = {
     {"GET",  "/api/v1/repository",          ROLE_VIEWER,   0,          0,           h_repository,      "versions, keys and expiry of all roles"},
     {"POST", "/api/v1/repository/metadata", ROLE_RELEASER, UPLOAD_MAX, ROUTE_ASYNC, h_repository_post, "metadata signed offline, without a release"},
 
+    {"GET",  "/api/v1/policies",  ROLE_VIEWER,   0,           0,           h_policies,         "what a rollout may be started with"},
     {"GET",  "/api/v1/overview",  ROLE_VIEWER,   0,           0,           h_overview,         "all channels and the fleet"},
     {"GET",  CHANNEL "/releases", ROLE_VIEWER,   0,           0,           h_releases,         "what was published"},
     {"POST", CHANNEL "/releases", ROLE_RELEASER, RELEASE_MAX, ROUTE_ASYNC, h_release_post,     "publish a signed release"},

@@ -51,7 +51,7 @@ python3 - <<'PY'
 from byhand import *
 
 C = "/api/v1/channels/crs"
-ROUTES = [("GET", "/metrics", "viewer"), ("GET", "/api/v1/overview", "viewer"), ("GET", C + "/releases", "viewer"),
+ROUTES = [("GET", "/metrics", "viewer"), ("GET", "/api/v1/overview", "viewer"), ("GET", "/api/v1/policies", "viewer"), ("GET", C + "/releases", "viewer"),
           ("GET", C + "/content-metadata", "viewer"), ("GET", C + "/rollout", "viewer"), ("GET", C + "/explain", "viewer"),
           ("GET", C + "/rollouts/1.0/record", "viewer"),
           ("GET", "/api/v1/audit", "viewer"), ("POST", "/api/v1/blobs/missing", "releaser"),
@@ -83,7 +83,7 @@ from byhand import *
 C, A = "/api/v1/channels/crs", operator("admin")
 NONE = 0
 CAPS = {("GET", "/"): NONE, ("GET", "/healthz"): NONE, ("GET", "/metrics"): NONE, ("GET", "/repo/metadata/timestamp.json"): NONE,
-        ("GET", "/repo/targets/x"): NONE, ("GET", "/repo/blobs/00/" + "0" * 64): NONE, ("GET", "/api/v1/overview"): NONE,
+        ("GET", "/repo/targets/x"): NONE, ("GET", "/repo/blobs/00/" + "0" * 64): NONE, ("GET", "/api/v1/overview"): NONE, ("GET", "/api/v1/policies"): NONE,
         ("GET", C + "/releases"): NONE, ("GET", C + "/content-metadata"): NONE, ("GET", C + "/rollout"): NONE,
         ("GET", C + "/explain"): NONE, ("GET", C + "/rollouts/1.0/record"): NONE, ("GET", "/api/v1/audit"): NONE, ("POST", "/api/v1/enrol"): 4096,
         ("POST", "/api/v1/checkin"): 65536, ("POST", "/api/v1/blobs/missing"): 1200000, ("POST", C + "/rollouts"): 4096,
