@@ -14,7 +14,6 @@
 #define STAGE_ALL_BELOW    50000 /* devices: everybody stages from the start */
 #define CONTROLS_AHEAD     11    /* y / x: ten controls per treated */
 #define READY_PER_COHORT   20
-#define ASK_AHEAD          2 /* the lowest ready draws may lie above the ring's share */
 #define MAX_NOW_MS         (INT64_C(1) << 53)
 #define IN_FLIGHT_PER_CENT 3 /* of a large fleet's admitted may be under way when a ring ends */
 
@@ -43,17 +42,6 @@ static int64_t stage_share(const struct rollout *r)
     if (fleet < STAGE_ALL_BELOW)
         return ALL_PPM;
     return max64(ceil_ppm(CONTROLS_AHEAD * r->rings[ring].cap, fleet), r->stage_ppm);
-}
-
-static int64_t ask_share(const struct rollout *r)
-{
-    int64_t fleet = topology_fleet(&r->topology);
-
-    if (fleet < STAGE_ALL_BELOW)
-        return ALL_PPM;
-    if (r->rings[r->ring].kind == RING_CANARY)
-        return 0;
-    return ceil_ppm(ASK_AHEAD * r->rings[r->ring].cap, fleet);
 }
 
 static void raise_staging(struct rollout *r, int64_t tick)
@@ -459,7 +447,6 @@ static void set_shares(const struct rollout *r, struct rollout_decision *ret)
     ret->ring = r->ring;
     ret->tick_ms = pacing_is_fast(r) ? r->policy.fast_tick_ms : r->policy.tick_ms;
     ret->stage_ppm = r->stage_ppm;
-    ret->ask_ppm = ask_share(r);
     for (int c = 0; c < t->n_cohorts; c++)
         ret->stage_cohort_ppm[c] =
             max64(r->stage_ppm, ceil_ppm(READY_PER_COHORT, t->cohorts[c].size));

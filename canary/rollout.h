@@ -96,11 +96,10 @@ struct rollout_decision {
                                         admit_fleet lowest draws of all ready devices (while
                                         admit_canary > 0: of the canary group's) are meant */
     int64_t admit_fleet;
-    int64_t stage_ppm; /* y for the plan: share of draws that should stage */
+    int64_t stage_ppm; /* y for the plan: share of draws that should stage; the canary group does */
     int64_t stage_cohort_ppm[GATE_MAX_COHORTS]; /* y where a cohort is so small that it needs more;
                                                    never below stage_ppm */
-    int64_t ask_ppm; /* coarse share for the plan. The canary group is exempt from both shares */
-    int64_t tick_ms; /* length of the next tick */
+    int64_t tick_ms;                            /* length of the next tick */
     int ring;
     bool ring_full, opened, completed; /* opened, completed: in this tick */
     bool newly_halted[GATE_MAX_COHORTS];

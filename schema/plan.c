@@ -3,8 +3,8 @@
  *
  *   {"_type": "firebreak-plan", "format": 1, "channel", "serial",
  *    "baseline": {"digest", "version"} | null,
- *    "rollouts": [{"digest", "version", "sequence", "state", "stage_ppm", "ask_ppm",
- *                  "cohorts": [{"name", "stage_ppm", "ask_ppm", "halted"}]}],
+ *    "rollouts": [{"digest", "version", "sequence", "state", "stage_ppm",
+ *                  "cohorts": [{"name", "stage_ppm", "halted"}]}],
  *    "recalled": [{"digest", "cohorts": [names]}],
  *    "lifted": [{"digest"}], "permit_keys": [key objects], "checkin_ms", "tick_ms"}
  */
@@ -50,14 +50,12 @@ static const struct field rollout_fields[] = {
     FIELD_INT(struct plan_rollout, sequence, "sequence", 1, FIELD_INT_MAX),
     FIELD_NAME(struct plan_rollout, state, "state", states),
     FIELD_INT(struct plan_rollout, stage_ppm, "stage_ppm", 0, PPM),
-    FIELD_INT(struct plan_rollout, ask_ppm, "ask_ppm", 0, PPM),
     {0},
 };
 
 static const struct field cohort_fields[] = {
     FIELD_TEXT(struct plan_cohort, name, "name", text_cohort_check),
     FIELD_INT(struct plan_cohort, stage_ppm, "stage_ppm", 0, PPM),
-    FIELD_INT(struct plan_cohort, ask_ppm, "ask_ppm", 0, PPM),
     FIELD_BOOL(struct plan_cohort, halted, "halted"),
     {0},
 };

@@ -40,7 +40,6 @@ int rollout_state_from(const char *text, enum rollout_state *ret);
 struct plan_cohort { /* where a cohort differs from its rollout */
     char name[COHORT_NAME_MAX];
     int64_t stage_ppm;
-    int64_t ask_ppm;
     bool halted;
 };
 
@@ -50,7 +49,6 @@ struct plan_rollout {
     int64_t sequence;
     enum rollout_state state;
     int64_t stage_ppm; /* share of draws that should stage */
-    int64_t ask_ppm;   /* share that may ask for a permit; coarse */
     struct plan_cohort *cohorts;
     size_t n_cohorts;
 };
@@ -94,11 +92,9 @@ const struct plan_rollout *plan_find(const struct plan *p, const char *digest);
 /* The newest release that this cohort should stage: running, paused or complete, neither halted nor
  * recalled for it. NULL: none. */
 const struct plan_rollout *plan_candidate(const struct plan *p, const char *cohort);
-/* Share that should stage / may ask in a cohort; 0 unless running, paused or complete and not
- * halted for it.
+/* Share that should stage in a cohort; 0 unless running, paused or complete and not halted for it.
  */
 int64_t plan_stage_ppm(const struct plan_rollout *r, const char *cohort);
-int64_t plan_ask_ppm(const struct plan_rollout *r, const char *cohort);
 bool plan_recalls(const struct plan *p, const char *digest, const char *cohort);
 bool plan_lifts(const struct plan *p, const char *digest);
 

@@ -67,15 +67,6 @@ int64_t plan_stage_ppm(const struct plan_rollout *r, const char *cohort)
     return c ? c->stage_ppm : r->stage_ppm;
 }
 
-int64_t plan_ask_ppm(const struct plan_rollout *r, const char *cohort)
-{
-    const struct plan_cohort *c = cohort_of(r, cohort);
-
-    if (!is_open_for(r, cohort))
-        return 0;
-    return c ? c->ask_ppm : r->ask_ppm;
-}
-
 bool plan_recalls(const struct plan *p, const char *digest, const char *cohort)
 {
     for (size_t i = 0; i < p->n_recalled; i++) {

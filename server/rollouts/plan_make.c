@@ -39,7 +39,6 @@ static int add_cohorts(const struct flight *f, struct plan_rollout *r, struct er
         snprintf(pc->name, sizeof pc->name, "%s", t->cohorts[c].name);
         pc->halted = halted;
         pc->stage_ppm = halted ? 0 : f->last.stage_cohort_ppm[c];
-        pc->ask_ppm = halted ? 0 : r->ask_ppm;
         r->n_cohorts++;
     }
     return 0;
@@ -55,7 +54,6 @@ static int add_rollout(const struct flight *f, struct plan *p, struct err *err)
     r->sequence = f->sequence;
     r->state = f->state;
     r->stage_ppm = halted ? 0 : f->last.stage_ppm;
-    r->ask_ppm = halted ? 0 : f->last.ask_ppm;
     return halted ? 0 : add_cohorts(f, r, err);
 }
 

@@ -25,7 +25,7 @@ digest_of() { # VERSION: of a release that was built here
 # rollout VERSION SEQUENCE [DIGEST]: a rollout of a plan, as JSON: for everyone, at once
 rollout() {
     jq -nc --arg version "$1" --argjson sequence "$2" --arg digest "${3:-$(digest_of "$1")}" \
-        '{$digest, $version, $sequence, state: "running", stage_ppm: 1000000, ask_ppm: 1000000, cohorts: []}'
+        '{$digest, $version, $sequence, state: "running", stage_ppm: 1000000, cohorts: []}'
 }
 
 # recall VERSION...: the recalled list of a plan, as JSON

@@ -78,7 +78,7 @@ early "a rollout begun anew"
 plan rollouts "[$(rollout "$version" "$sequence" | jq -c '.state = "complete"')]"
 early "a rollout that is complete"
 plan rollouts "[$(rollout "$version" "$sequence" |
-    jq -c '.cohorts = [{name: $c, stage_ppm: 1000000, ask_ppm: 1000000, halted: false}]' \
+    jq -c '.cohorts = [{name: $c, stage_ppm: 1000000, halted: false}]' \
         --arg c "$(agent "$late" --json status | jq -r .cohort)")]"
 early "a cohort of its own"
 plan rollouts "[]" baseline "{\"digest\": \"$(digest_of "$version")\", \"version\": \"$version\"}"

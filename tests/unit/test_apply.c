@@ -169,8 +169,7 @@ static void offer(struct world *w, int i)
     struct plan_rollout *r = &w->plan.rollouts[0];
 
     w->plan.n_rollouts = 1;
-    *r = (struct plan_rollout){
-        .sequence = i + 1, .state = ROLLOUT_RUNNING, .stage_ppm = PPM, .ask_ppm = PPM};
+    *r = (struct plan_rollout){.sequence = i + 1, .state = ROLLOUT_RUNNING, .stage_ppm = PPM};
     memcpy(r->digest, w->digest[i], 65);
     snprintf(r->version, sizeof r->version, "%d.0", i + 1);
     write_plan(w);

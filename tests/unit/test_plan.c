@@ -20,11 +20,11 @@ static const char golden[] =
     "{\"_type\":\"firebreak-plan\",\"format\":1,\"channel\":\"crs\",\"serial\":4,"
     "\"baseline\":{\"digest\":\"" ONE "\",\"version\":\"1.0\"},"
     "\"rollouts\":[{\"digest\":\"" ONE "\",\"version\":\"1.0\",\"sequence\":1,"
-    "\"state\":\"paused\",\"stage_ppm\":1000000,\"ask_ppm\":500000,\"cohorts\":[]},"
+    "\"state\":\"paused\",\"stage_ppm\":1000000,\"cohorts\":[]},"
     "{\"digest\":\"" TWO "\",\"version\":\"2.0\",\"sequence\":2,\"state\":\"running\","
-    "\"stage_ppm\":100000,\"ask_ppm\":1000,\"cohorts\":["
-    "{\"name\":\"" UBUNTU "\",\"stage_ppm\":7,\"ask_ppm\":3,\"halted\":false},"
-    "{\"name\":\"linux-fedora-40\",\"stage_ppm\":9,\"ask_ppm\":9,\"halted\":true}]}],"
+    "\"stage_ppm\":100000,\"cohorts\":["
+    "{\"name\":\"" UBUNTU "\",\"stage_ppm\":7,\"halted\":false},"
+    "{\"name\":\"linux-fedora-40\",\"stage_ppm\":9,\"halted\":true}]}],"
     "\"recalled\":[{\"digest\":\"" THREE "\",\"cohorts\":[]},"
     "{\"digest\":\"" TWO "\",\"cohorts\":[\"linux-fedora-40\"]}],"
     "\"lifted\":[{\"digest\":\"" THREE "\"}],\"permit_keys\":[" KEY "],"
@@ -89,7 +89,7 @@ static void test_dump_reads_back(void **state)
     _cleanup_(plan_free_p)
     struct plan *without = parse(one.data);
     assert_string_equal(without->baseline, "");
-    p->rollouts[0].ask_ppm = PPM + 1;
+    p->rollouts[0].stage_ppm = PPM + 1;
     buf_reset(&one);
     assert_int_equal(plan_dump(p, &one, &err), -ERR_INVALID);
     buf_release(&one);
@@ -104,14 +104,11 @@ static void test_shares(void **state)
 
     (void)state;
     assert_int_equal(plan_stage_ppm(r, DEBIAN), 100000);
-    assert_int_equal(plan_ask_ppm(r, DEBIAN), 1000);
     assert_int_equal(plan_stage_ppm(r, UBUNTU), 7);
-    assert_int_equal(plan_ask_ppm(r, UBUNTU), 3);
     assert_int_equal(plan_stage_ppm(r, "linux-fedora-40"), 0); /* halted there */
-    assert_int_equal(plan_ask_ppm(r, "linux-fedora-40"), 0);
     r->state = ROLLOUT_HALTED;
     assert_int_equal(plan_stage_ppm(r, DEBIAN), 0);
-    assert_int_equal(plan_ask_ppm(r, UBUNTU), 0);
+    assert_int_equal(plan_stage_ppm(r, UBUNTU), 0);
 }
 
 static void test_candidate_by_state(void **state)
@@ -171,7 +168,7 @@ static void test_hostile(void **state)
         {"\"state\":\"paused\"", "\"state\":\"Paused\""},
         {"\"state\":\"paused\"", "\"state\":1"},
         {"\"stage_ppm\":1000000", "\"stage_ppm\":1000001"},
-        {"\"ask_ppm\":500000", "\"ask_ppm\":-1"},
+        {"\"stage_ppm\":7,", "\"stage_ppm\":-1,"},
         {"\"sequence\":1,", "\"sequence\":2,"},
         {"\"digest\":\"" TWO "\",\"version\"", "\"digest\":\"" ONE "\",\"version\""},
         {"\"name\":\"linux-fedora-40\"", "\"name\":\"" UBUNTU "\""},
