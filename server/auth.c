@@ -416,3 +416,24 @@ int auth_use_enrolment(struct server *s, const char *token, char ret_group[GROUP
     pthread_rwlock_unlock(&a->lock);
     return r;
 }
+
+int auth_withdraw_enrolment(struct server *s, const char *id, struct store_batch *batch,
+                            int64_t *ret_uses)
+{
+    struct auth *a = s->auth;
+    int r = -1;
+
+    pthread_rwlock_wrlock(&a->lock);
+    for (size_t i = 0; i < a->n_enrolments; i++) {
+        struct enrolment_entry *e = &a->enrolments[i];
+
+        if (strcmp(e->id, id) != 0)
+            continue;
+        *ret_uses = e->uses_left;
+        e->uses_left = 0;
+        put_enrolment(batch, e);
+        r = 0;
+    }
+    pthread_rwlock_unlock(&a->lock);
+    return r;
+}

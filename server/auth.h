@@ -66,4 +66,8 @@ int auth_add_enrolment(struct server *s, const char *group, int64_t uses, char r
 int auth_use_enrolment(struct server *s, const char *token, char ret_group[GROUP_NAME_MAX],
                        char ret_id[17], struct store_batch *batch, struct err *err);
 
+/* No more uses of the token with this id; how many there were. -1 where there is none. */
+int auth_withdraw_enrolment(struct server *s, const char *id, struct store_batch *batch,
+                            int64_t *ret_uses);
+
 #endif

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "api/commit_reply.h"
+#include "rollouts/exclude.h"
 #include "rollouts/flight.h"
 #include "api/handlers.h"
 #include "http/http.h"
@@ -142,24 +143,6 @@ static int authenticate(struct request *rq, struct heard *h, struct err *err)
 
 /* --- numbering -------------------------------------------------------------------------------- */
 
-/* Two machines under one identity: it leaves the statistics, durably. */
-static void leave_evidence(struct server *s, struct device *d, struct heard *h)
-{
-    struct row_device row;
-
-    if (d->no_evidence)
-        return;
-    d->no_evidence = true;
-    row = device_row(d);
-    store_put_device(h->batch, &row);
-    for (int i = 0; i < s->rollouts->n_channels; i++) {
-        struct flight *f = s->rollouts->channels[i].flight;
-
-        if (f && d->index < f->arms.n && f->arms.rows[d->index].known)
-            flight_drop_evidence(f, &f->arms.rows[d->index]);
-    }
-}
-
 static int check_machine(struct server *s, struct device *d, struct heard *h, struct err *err)
 {
     const struct checkin *c = h->checkin;
@@ -168,7 +151,7 @@ static int check_machine(struct server *s, struct device *d, struct heard *h, st
     struct row_device row;
 
     if (pinned && strcmp(d->machine, c->machine) != 0) {
-        leave_evidence(s, d, h);
+        exclude_device(s, d, h->batch); /* two machines under one identity */
         return err_set(err, ERR_FORKED, "device %s runs on another machine than it was enrolled on",
                        d->id);
     }
@@ -194,7 +177,7 @@ static int check_number(struct server *s, struct device *d, struct heard *h, str
         return 1;
     case NUMBERING_FORKED:
         if (proof)
-            leave_evidence(s, d, h);
+            exclude_device(s, d, h->batch);
         return err_set(err, ERR_FORKED, "check-in %lld of device %s was numbered before",
                        (long long)c->number, d->id);
     case NUMBERING_NEXT:

@@ -36,6 +36,7 @@ void h_content_metadata(struct request *rq); /* GET  /api/v1/channels/{}/content
 
 void h_enrolment_create(struct request *rq); /* ASYNC; POST /api/v1/enrolment-tokens */
 void h_operator_create(struct request *rq);  /* ASYNC; POST /api/v1/operators */
+void h_exclusion_create(struct request *rq); /* ASYNC; POST /api/v1/devices/exclusions */
 void h_audit(struct request *rq);            /* GET /api/v1/audit */
 
 void h_page(struct request *rq);    /* GET / */

@@ -52,6 +52,7 @@ const struct route routes[] = {
     {"POST", CHANNEL "/promote",  ROLE_RELEASER, ACT_MAX,     ROUTE_ASYNC, h_rollout_promote,  "open the next ring"},
 
     {"POST", "/api/v1/enrolment-tokens", ROLE_ADMIN, ACT_MAX, ROUTE_ASYNC, h_enrolment_create, "make an enrolment token"},
+    {"POST", "/api/v1/devices/exclusions", ROLE_APPROVER, ACT_MAX, ROUTE_ASYNC, h_exclusion_create, "take devices out of the evidence"},
     {"POST", "/api/v1/operators",        ROLE_ADMIN, ACT_MAX, ROUTE_ASYNC, h_operator_create,  "make an operator"},
     {"GET",  "/api/v1/audit",            ROLE_VIEWER, 0,      0,           h_audit,            "the audit log"},
     {0},

@@ -126,6 +126,15 @@ static const struct cli_opt record_opts[] = {
     {0},
 };
 
+static const struct cli_opt exclude_opts[] = {
+    {"token", "ID", "all that enrolled with this token; its remaining uses are withdrawn", false,
+     false},
+    {"group", "G", "all of this enrolment group", false, false},
+    {"device", "ID", "this one", false, false},
+    {"reason", "TEXT", "why; kept in the audit", true, false},
+    {0},
+};
+
 static const struct cli_opt watch_opts[] = {
     {"interval", "S", "seconds between looks (2)", false, false},
     {"until", "STATE", "complete, halted or ended (ended)", false, false},
@@ -172,6 +181,8 @@ static const struct cli_verb verbs[] = {
     {"token create", NULL, "make an enrolment token for devices", token_opts, token_create_run},
     {"token create-operator", NULL, "make an operator and a bearer token", operator_opts,
      token_create_operator_run},
+    {"device exclude", NULL, "take devices out of the evidence for good, as hostile or broken ones",
+     exclude_opts, device_exclude_run},
     {"repo get", "ROLE", "fetch and verify root, targets or content-C, to begin a ceremony",
      repo_get_opts, repo_get_run},
     {"repo change", "FILE", "its next version, with other keys or another threshold",

@@ -25,6 +25,8 @@ int token_create_operator_run(struct cli *cli, struct err *err);
 int policy_check_run(struct cli *cli, struct err *err);
 int policy_list_run(struct cli *cli, struct err *err);
 
+int device_exclude_run(struct cli *cli, struct err *err);
+
 int rollout_start_run(struct cli *cli, struct err *err);
 int rollout_status_run(struct cli *cli, struct err *err);
 int rollout_explain_run(struct cli *cli, struct err *err);

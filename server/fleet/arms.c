@@ -62,5 +62,5 @@ bool arm_is_ready(const struct arm *m)
 
 bool arm_is_unacknowledged(const struct arm *m)
 {
-    return arm_is_treated(m) && m->state != ARM_HEALTHY && !m->away;
+    return arm_is_treated(m) && m->state != ARM_HEALTHY && !m->away && !m->excluded;
 }

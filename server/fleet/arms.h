@@ -79,6 +79,7 @@ struct arm {
     bool held;        /* its owner or its boot guard holds updates */
     bool running;     /* runs the release */
     bool away;        /* said goodbye */
+    bool excluded;    /* clones, taken out by an operator: not believed, and not waited for */
     bool due;         /* waited in its last check-in with a draw already passed */
     bool tracked;     /* asked every tick */
     bool steady;      /* no consumer crash in the 7 days before it staged */
@@ -106,7 +107,7 @@ static inline bool arm_is_treated(const struct arm *m)
 bool arm_is_under_way(const struct arm *m);
 /* Ready and not treated, as of its last check-in. */
 bool arm_is_ready(const struct arm *m);
-/* Treated, and neither healthy nor away with a goodbye. Failed ones never acknowledge: what no
+/* Treated, neither healthy nor away with a goodbye, and believed. Failed ones never acknowledge: what no
  * direct evidence speaks of (an unblamed rollback) still stops growth so. */
 bool arm_is_unacknowledged(const struct arm *m);
 

@@ -176,7 +176,7 @@ static struct tallied treated(const struct tally *t, const struct arm *m)
     bool unacknowledged = arm_is_unacknowledged(m);
     struct tallied x = {.is = (uint16_t)(IS_TREATED | bit(m->canary, IS_CANARY) |
                                          bit(healthy, IS_HEALTHY) |
-                                         bit(!healthy && m->away, IS_EXCUSED) |
+                                         bit(!healthy && (m->away || m->excluded), IS_EXCUSED) |
                                          bit(unacknowledged, IS_UNACKNOWLEDGED) |
                                          bit(m->direct, IS_DIRECT) | bit(soaks, IS_SOAKING))};
 

@@ -42,6 +42,7 @@ static void arm_fill(struct flight *f, struct arm *m, const struct device *d, in
                       .reboot_tick = -1,
                       .stratum = N_STRATA,
                       .canary = device_in_canary_group(d, f->channel),
+                      .excluded = d->no_evidence,
                       .evidence = !d->no_evidence && d->enrolled_ms <= f->started_ms &&
                                   cohort >= 0 && cohort < f->n_cohorts_at_start};
     m->steady = was_steady(d, wall_ms);
@@ -72,6 +73,7 @@ void flight_drop_evidence(struct flight *f, struct arm *m)
     counters_excuse(&f->counters, &m->standing, f->tick);
     flight_watch_drop(f, m);
     m->evidence = false;
+    m->excluded = true;
     m->direct = false;
     tally_note(&f->tally, m);
 }

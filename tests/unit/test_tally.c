@@ -294,8 +294,9 @@ static void pass_treated(const struct world *w, const struct arm *m, struct coho
     c->heard += !m->away && lately;
     c->healthy += healthy;
     c->healthy_slow += healthy && m->healthy_ms <= f->elapsed_ms - p->slow_window_ms;
-    c->excused += !healthy && m->away;
-    c->overdue += !healthy && !m->away && f->tick - m->granted_tick >= p->stuck_ticks;
+    c->excused += !healthy && (m->away || m->excluded);
+    c->overdue +=
+        !healthy && !m->away && !m->excluded && f->tick - m->granted_tick >= p->stuck_ticks;
     c->direct += m->direct;
     c->soaking += !m->soaked && m->acks > 0 && m->state != ARM_ROLLED_BACK &&
                   m->state != ARM_RECALLED && f->elapsed_ms - m->granted_ms <= p->direct_window_ms;
