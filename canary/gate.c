@@ -28,7 +28,7 @@ static const char *const stratum_names[N_STRATA] = {
     [STRATUM_CANARY] = "canary",
 };
 
-/* "3 of 3 treated ..." */
+/* "3 of 3 treated ..."; of a policy's own ones "above LIMIT" */
 static const char *const failure_words[N_METRICS] = {
     [METRIC_SF] = "silent",          [METRIC_SA] = "fell silent",
     [METRIC_SL] = "silent for long", [METRIC_RB] = "not back from a reboot",
@@ -48,7 +48,7 @@ const char *stratum_name(enum stratum s)
 void gate_init(struct gate *g)
 {
     memset(g, 0, sizeof(*g));
-    for (int m = 0; m < N_METRICS; m++)
+    for (int m = 0; m < GATE_METRICS; m++)
         for (int node = 0; node < GATE_MAX_NODES; node++)
             eprocess_init(&g->e[m][node]);
 }
@@ -59,7 +59,7 @@ void gate_restart_above(struct gate *g, const struct topology *t, int cohort)
 
     topology_cohort_nodes(t, cohort, of);
     for (int k = 0; k < 2; k++) { /* its own node stays as it is */
-        for (int m = 0; m < N_METRICS; m++) {
+        for (int m = 0; m < GATE_METRICS; m++) {
             eprocess_init(&g->e[m][of[k]]);
             g->log_e[m][of[k]] = 0.0;
             g->forgiven[m][of[k]] = 0;
@@ -72,8 +72,7 @@ void gate_restart_above(struct gate *g, const struct topology *t, int cohort)
 double gate_threshold(const struct policy *p, const struct topology *t, int node, enum metric m,
                       double alpha)
 {
-    (void)p;
-    return -log(alpha * topology_node_weight(t, node) * metric_weight(m));
+    return -log(alpha * topology_node_weight(t, node) * policy_metric_weight(p, m));
 }
 
 static int64_t hostile_devices(const struct policy *p, const struct topology *t)
@@ -123,9 +122,9 @@ int64_t gate_direct_limit(const struct policy *p, const struct topology *t, int 
     return node_tolerance(p, t, node, admitted) + direct_quantile(p, admitted, control_crash);
 }
 
-static bool batch_is_sane(const struct batch *b, const struct topology *t)
+static bool batch_is_sane(const struct batch *b, const struct policy *p, const struct topology *t)
 {
-    return (int)b->metric >= 0 && b->metric < N_METRICS && b->cohort >= 0 &&
+    return (int)b->metric >= 0 && (int)b->metric < policy_metrics(p) && b->cohort >= 0 &&
            b->cohort < t->n_cohorts && (int)b->stratum >= 0 && b->stratum < N_STRATA &&
            b->f_t >= 0 && b->f_t <= b->n_t && b->n_t <= GATE_MAX_DEVICES && b->f_c >= 0 &&
            b->f_c <= b->n_c && b->n_c <= GATE_MAX_DEVICES;
@@ -136,12 +135,13 @@ static bool count_is_sane(int64_t n)
     return n >= 0 && n <= GATE_MAX_DEVICES;
 }
 
-static bool facts_are_sane(const struct gate_facts *f, const struct topology *t)
+static bool facts_are_sane(const struct gate_facts *f, const struct policy *p,
+                           const struct topology *t)
 {
     if (f->n_batches < 0 || (f->n_batches > 0 && !f->batches))
         return false;
     for (int i = 0; i < f->n_batches; i++)
-        if (!batch_is_sane(&f->batches[i], t))
+        if (!batch_is_sane(&f->batches[i], p, t))
             return false;
     for (int c = 0; c < t->n_cohorts; c++)
         if (!count_is_sane(f->admitted[c]) || !count_is_sane(f->direct[c]) ||
@@ -319,26 +319,35 @@ static void reasons_add(struct reasons *r, const struct gate_reason *new)
     r->list[at] = *new;
 }
 
-static void say_sums(struct text *s, const struct topology *t, int node, enum metric m,
-                     const struct gate_sums *sums)
+static void say_failure(struct text *s, const struct policy *p, enum metric m)
 {
-    text_add(s, "%s %s: ", metric_name(m), topology_node_name(t, node));
+    if ((int)m < N_METRICS)
+        text_add(s, " treated %s, ", failure_words[m]);
+    else
+        text_add(s, " treated above %.10g, ", p->extras[m - N_METRICS].limit);
+}
+
+static void say_sums(struct text *s, const struct policy *p, const struct topology *t, int node,
+                     enum metric m, const struct gate_sums *sums)
+{
+    text_add(s, "%s %s: ", policy_metric_name(p, m), topology_node_name(t, node));
     text_count(s, sums->f_t);
     text_add(s, " of ");
     text_count(s, sums->n_t);
-    text_add(s, " treated %s, ", failure_words[m]);
+    say_failure(s, p, m);
     text_count(s, sums->f_c);
     text_add(s, " of ");
     text_count(s, sums->n_c);
     text_add(s, " controls; log E ");
 }
 
-static void say_test(struct gate_reason *r, const struct topology *t, enum metric m)
+static void say_test(struct gate_reason *r, const struct policy *p, const struct topology *t,
+                     enum metric m)
 {
     struct text s = text_in(r->text, sizeof(r->text));
     const struct gate_sums sums = {.n_t = r->n_t, .f_t = r->f_t, .n_c = r->n_c, .f_c = r->f_c};
 
-    say_sums(&s, t, r->node, m, &sums);
+    say_sums(&s, p, t, r->node, m, &sums);
     text_add(&s, "%.1f >= %.1f", r->log_e, r->threshold);
 }
 
@@ -349,7 +358,7 @@ bool gate_say_metric(const struct gate *g, const struct policy *p, const struct 
 
     if (g->sums[m][node].n_t == 0)
         return false;
-    say_sums(&s, t, node, m, &g->sums[m][node]);
+    say_sums(&s, p, t, node, m, &g->sums[m][node]);
     text_add(&s, "%.1f of %.1f", g->log_e[m][node], gate_threshold(p, t, node, m, p->alpha));
     return true;
 }
@@ -374,10 +383,10 @@ static void judge_test(const struct gate *g, const struct policy *p, const struc
     if (!(r.log_e >= warn))
         return;
     halt = gate_threshold(p, t, node, m, p->alpha);
-    r.verdict = r.log_e >= halt ? VERDICT_HALT : VERDICT_WARN;
+    r.verdict = r.log_e >= halt && policy_metric_halts(p, m) ? VERDICT_HALT : VERDICT_WARN;
     r.threshold = r.verdict == VERDICT_HALT ? halt : warn;
     *(r.verdict == VERDICT_HALT ? ret_halt : ret_warn) = true;
-    say_test(&r, t, m);
+    say_test(&r, p, t, m);
     reasons_add(reasons, &r);
 }
 
@@ -438,12 +447,12 @@ int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
     struct reasons reasons = {.list = ret, .max = max};
     int64_t hostile[GATE_MAX_NODES];
 
-    if (!facts_are_sane(f, t))
+    if (!facts_are_sane(f, p, t))
         return -1;
     tolerate_nodes(p, t, f, hostile);
     memset(ret_halt, 0, GATE_MAX_NODES * sizeof(ret_halt[0]));
     memset(ret_warn, 0, GATE_MAX_NODES * sizeof(ret_warn[0]));
-    for (int m = 0; m < N_METRICS; m++)
+    for (int m = 0; m < policy_metrics(p); m++)
         take_metric(g, p, t, f, hostile, (enum metric)m);
     take_controls(g, t, f);
     if (controls_are_silent(f))
@@ -452,7 +461,7 @@ int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
         g->pause_ticks--;
 
     for (int node = 0; node < topology_nodes(t); node++) {
-        for (int m = 0; m < N_METRICS; m++)
+        for (int m = 0; m < policy_metrics(p); m++)
             judge_test(g, p, t, (enum metric)m, node, &reasons, &ret_halt[node], &ret_warn[node]);
         judge_direct(g, p, t, f, hostile[node], node, &reasons, &ret_halt[node]);
     }

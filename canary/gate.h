@@ -45,7 +45,7 @@ const char *verdict_name(enum verdict v);
 struct gate_reason {
     enum verdict verdict;
     int node;   /* scope */
-    int metric; /* enum metric; -1: direct evidence or none */
+    int metric; /* enum metric, or N_METRICS + i of the policy's own; -1: direct evidence or none */
     double log_e, threshold;
     int64_t n_t, f_t, n_c, f_c; /* the node's sums behind it; direct: f_t = D, n_t = admitted */
     char text[GATE_REASON_MAX]; /* "SF windows-10.0.22631: 3 of 3 treated silent, 41 of 170,000
@@ -57,10 +57,10 @@ struct gate_sums {
 };
 
 struct gate {
-    struct eprocess e[N_METRICS][GATE_MAX_NODES];
-    double log_e[N_METRICS][GATE_MAX_NODES];     /* latest */
-    int64_t forgiven[N_METRICS][GATE_MAX_NODES]; /* tolerance used */
-    struct gate_sums sums[N_METRICS][GATE_MAX_NODES];
+    struct eprocess e[GATE_METRICS][GATE_MAX_NODES];
+    double log_e[GATE_METRICS][GATE_MAX_NODES];     /* latest */
+    int64_t forgiven[GATE_METRICS][GATE_MAX_NODES]; /* tolerance used */
+    struct gate_sums sums[GATE_METRICS][GATE_MAX_NODES];
     int64_t fresh_sf[GATE_MAX_NODES];                        /* N of the SF tolerance */
     double ni_cr[POLICY_MAX_RINGS], ni_sl[POLICY_MAX_RINGS]; /* non-inferiority, per margin */
     double ni_best_cr[POLICY_MAX_RINGS], ni_best_sl[POLICY_MAX_RINGS]; /* had no treated failed */

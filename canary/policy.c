@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "text.h"
 
@@ -11,6 +12,8 @@
 #define MAX_TICK  (60 * MINUTE_MS)
 #define MAX_COUNT 1000000000
 #define MAX_RHO   1000.0
+#define MAX_LIMIT 1e15
+#define MAX_EXTRA 0.5 /* of the error, for all metrics of a policy's own */
 
 static const struct {
     const char *name;
@@ -36,6 +39,55 @@ int metric_lag_ticks(enum metric m)
 {
     return metrics[m].lag;
 }
+
+/* ---- a policy's metrics ---- */
+
+static bool is_extra(enum metric m)
+{
+    return (int)m >= N_METRICS;
+}
+
+static double extra_weights(const struct policy *p)
+{
+    double sum = 0.0;
+
+    for (int i = 0; i < p->n_extras; i++)
+        sum += p->extras[i].weight;
+    return sum;
+}
+
+int policy_metrics(const struct policy *p)
+{
+    return N_METRICS + p->n_extras;
+}
+
+const char *policy_metric_name(const struct policy *p, enum metric m)
+{
+    return is_extra(m) ? p->extras[m - N_METRICS].name : metric_name(m);
+}
+
+bool policy_find_metric(const struct policy *p, const char *name, enum metric *ret)
+{
+    for (int m = 0; m < policy_metrics(p); m++)
+        if (strcmp(policy_metric_name(p, (enum metric)m), name) == 0) {
+            *ret = (enum metric)m;
+            return true;
+        }
+    return false;
+}
+
+double policy_metric_weight(const struct policy *p, enum metric m)
+{
+    return is_extra(m) ? p->extras[m - N_METRICS].weight
+                       : metric_weight(m) * (1.0 - extra_weights(p));
+}
+
+bool policy_metric_halts(const struct policy *p, enum metric m)
+{
+    return !is_extra(m) || p->extras[m - N_METRICS].halts;
+}
+
+/* ---- the policy that ships ---- */
 
 void policy_standard(struct policy *ret)
 {
@@ -204,6 +256,57 @@ static const char *rings_why(const struct policy *p, struct policy_fault *ret)
     return ret->why;
 }
 
+static bool name_is_figure(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return n > 0 && n < METRIC_NAME_MAX && name[n] == '\0' && name[0] != '-';
+}
+
+/* The name of a built-in metric in whatever case, or of an earlier one of the policy. */
+static bool name_is_taken(const struct policy *p, int i)
+{
+    for (int m = 0; m < N_METRICS; m++)
+        if (strcasecmp(metric_name((enum metric)m), p->extras[i].name) == 0)
+            return true;
+    for (int k = 0; k < i; k++)
+        if (strcmp(p->extras[k].name, p->extras[i].name) == 0)
+            return true;
+    return false;
+}
+
+static const char *metrics_why(const struct policy *p, struct policy_fault *ret)
+{
+    struct text where = text_in(ret->where, sizeof(ret->where));
+
+    if (p->n_extras < 0 || p->n_extras > POLICY_MAX_EXTRAS)
+        return fault_at(ret, "metrics", "has more than 4 metrics");
+    for (int i = 0; i < p->n_extras; i++) {
+        const struct policy_metric *x = &p->extras[i];
+        const struct rule rules[] = {
+            {!name_is_figure(x->name), "name",
+             "a metric's name is not 1 to 23 of a-z, 0-9 and '-', the first no '-'"},
+            {name_is_taken(p, i), "name", "a metric's name is taken"},
+            {!(x->limit >= 0.0 && x->limit <= MAX_LIMIT), "limit",
+             "a metric's limit must be in [0, 1e15]"},
+            {!(x->weight > 0.0 && x->weight < MAX_EXTRA), "weight",
+             "a metric's weight must be in (0, 0.5)"},
+        };
+        const struct rule *broken = first_broken(rules, sizeof(rules) / sizeof(rules[0]));
+
+        if (!broken)
+            continue;
+        fault_at(ret, "", broken->why);
+        text_add(&where, "metrics[%d].%s", i, broken->where);
+        return ret->why;
+    }
+    if (!(extra_weights(p) < MAX_EXTRA))
+        return fault_at(ret, "metrics",
+                        "the metrics' weights sum to 0.5 or more: the built-in "
+                        "metrics need the rest");
+    return NULL;
+}
+
 static bool is_within(double v, double above, double most)
 {
     return v > above && v <= most;
@@ -256,7 +359,9 @@ const char *policy_find_fault(const struct policy *p, struct policy_fault *ret)
     };
     const struct rule *broken = first_broken(rules, sizeof(rules) / sizeof(rules[0]));
 
-    return broken ? fault_at(ret, broken->where, broken->why) : rings_why(p, ret);
+    if (broken)
+        return fault_at(ret, broken->where, broken->why);
+    return metrics_why(p, ret) ? ret->why : rings_why(p, ret);
 }
 
 const char *policy_check(const struct policy *p, char *ret_why, unsigned long size)

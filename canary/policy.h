@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define POLICY_NAME_MAX  32
-#define POLICY_MAX_RINGS 8
+#define POLICY_NAME_MAX   32
+#define POLICY_MAX_RINGS  8
+#define POLICY_MAX_EXTRAS 4  /* metrics of a policy's own */
+#define METRIC_NAME_MAX   24 /* of an extra one */
 
 /* X(NAME, text, halt weight w_metric, first tick of resolution: intervals after the trial) */
 #define METRIC_TABLE(X)                                                                            \
@@ -27,8 +29,12 @@ enum metric {
 #undef X
         N_METRICS
 };
+/* The policy's own metrics follow the built-in ones: the i-th is metric N_METRICS + i. */
+#define GATE_METRICS (N_METRICS + POLICY_MAX_EXTRAS)
+
+/* Of built-in ones only; policy_metric_name() knows all. */
 const char *metric_name(enum metric m);
-/* w_metric: the metric's share of the error; all of them sum to 1. */
+/* w_metric of a policy without metrics of its own; policy_metric_weight() is what the gate uses. */
 double metric_weight(enum metric m);
 /* Ticks of 60 s from the trial to its batch. SF and SA count check-in intervals whatever a tick's
  * length; the others are times. */
@@ -38,6 +44,14 @@ enum ring_kind {
     RING_CANARY, /* the canary group: a random half is admitted, the other half is its control */
     RING_COUNT,  /* this many devices, or share_ppm of the fleet if that is fewer */
     RING_SHARE   /* this share of the fleet */
+};
+
+/* A health figure of the consumer's, told in check-ins: above the limit the trial has failed. */
+struct policy_metric {
+    char name[METRIC_NAME_MAX]; /* the figure's, and the metric's */
+    double limit;
+    double weight; /* w_metric; the built-in ones share what is left */
+    bool halts;    /* false: it warns only */
 };
 
 struct policy_ring {
@@ -77,6 +91,8 @@ struct policy {
     int64_t budget_s;           /* check-ins a second to track; 10,000 */
     int64_t holdout_ppm;        /* held back as control; 0 */
     int64_t holdout_ms;
+    struct policy_metric extras[POLICY_MAX_EXTRAS];
+    int n_extras;
 };
 
 /* The standard policy's numbers (rings included). */
@@ -84,6 +100,16 @@ void policy_standard(struct policy *ret);
 
 /* "the canary group", "2,000 devices", "10 %" */
 void policy_ring_name(const struct policy_ring *ring, char *ret, unsigned long size);
+
+/* Built-in and own ones. */
+int policy_metrics(const struct policy *p);
+const char *policy_metric_name(const struct policy *p, enum metric m);
+/* False where it has none of that name; case counts. */
+bool policy_find_metric(const struct policy *p, const char *name, enum metric *ret);
+/* w_metric: shares of the error that sum to 1 over all of them. */
+double policy_metric_weight(const struct policy *p, enum metric m);
+/* Its evidence halts, and does not only warn. */
+bool policy_metric_halts(const struct policy *p, enum metric m);
 
 /* Why a policy cannot work, and where: a member's path in its file ("rings[2].rho_cr"). */
 struct policy_fault {

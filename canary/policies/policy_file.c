@@ -202,6 +202,82 @@ static int parse_rings(const struct reader *r, const json_t *rings)
     return 0;
 }
 
+/* ---- metrics of its own ---- */
+
+#define X(member) offsetof(struct policy_metric, member)
+static const struct field metric_fields[] = {
+    {"limit", FIELD_REAL, X(limit), 0, 1e15},
+    {"weight", FIELD_REAL, X(weight), 0, 1},
+};
+#undef X
+
+static int parse_metric_name(const struct reader *r, const char *path, const json_t *value,
+                             struct policy_metric *ret)
+{
+    const char *name = json_string_value(value);
+
+    if (!name || json_string_length(value) != strlen(name) || strlen(name) >= sizeof(ret->name))
+        return refuse(r, path, "'%s' is not 1 to %d of a-z, 0-9 and '-'", path,
+                      METRIC_NAME_MAX - 1);
+    memcpy(ret->name, name, strlen(name) + 1);
+    return 0;
+}
+
+static int parse_metric_member(const struct reader *r, const char *in, const char *key,
+                               const json_t *value, struct policy_metric *ret)
+{
+    const struct field *f = find_field(metric_fields, N(metric_fields), key);
+    char path[PATH_MAX_BYTES];
+
+    path_of(path, in, key);
+    if (f)
+        return set_field(r, f, path, value, ret);
+    if (strcmp(key, "name") == 0)
+        return parse_metric_name(r, path, value, ret);
+    if (strcmp(key, "halts") != 0)
+        return refuse(r, path, "unknown field '%s'", path);
+    ret->halts = json_is_true(value);
+    return json_is_boolean(value) ? 0 : refuse(r, path, "'%s' is not true or false", path);
+}
+
+static int parse_metric(const struct reader *r, const json_t *o, int i)
+{
+    static const char *const needed[] = {"name", "limit", "weight", "halts"};
+    char in[PATH_MAX_BYTES];
+    const char *key;
+    const json_t *value;
+
+    snprintf(in, sizeof(in), "metrics[%d]", i);
+    if (!json_is_object(o))
+        return refuse(r, in, "'%s' is not an object", in);
+    for (size_t k = 0; k < N(needed); k++)
+        if (!json_object_get(o, needed[k]))
+            return refuse(r, in, "'%s.%s' is missing", in, needed[k]);
+    json_object_foreach ((json_t *)o, key, value) {
+        int e = parse_metric_member(r, in, key, value, &r->p->extras[i]);
+
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+static int parse_metrics(const struct reader *r, const json_t *metrics)
+{
+    size_t n = json_array_size(metrics);
+
+    if (!json_is_array(metrics) || n > POLICY_MAX_EXTRAS)
+        return refuse(r, "metrics", "'metrics' is not a list of at most %d", POLICY_MAX_EXTRAS);
+    for (size_t i = 0; i < n; i++) {
+        int e = parse_metric(r, json_array_get(metrics, i), (int)i);
+
+        if (e < 0)
+            return e;
+    }
+    r->p->n_extras = (int)n;
+    return 0;
+}
+
 static const char *const underpowered_rules[] = {
     [UNDERPOWERED_BAKE] = "bake", [UNDERPOWERED_APPROVE] = "approve"};
 
@@ -223,6 +299,8 @@ static int parse_member(const struct reader *r, const char *key, const json_t *v
         return set_field(r, f, key, value, r->p);
     if (strcmp(key, "rings") == 0)
         return parse_rings(r, value);
+    if (strcmp(key, "metrics") == 0)
+        return parse_metrics(r, value);
     if (strcmp(key, "underpowered") == 0)
         return parse_underpowered(r, value);
     if (strcmp(key, "name") == 0)
@@ -392,6 +470,19 @@ static json_t *ring_to_json(const struct policy_ring *ring)
     return o;
 }
 
+static json_t *metrics_to_json(const struct policy *p)
+{
+    json_t *a = json_array();
+
+    for (int i = 0; i < p->n_extras; i++) {
+        const struct policy_metric *x = &p->extras[i];
+
+        json_array_append_new(a, json_pack("{s:s, s:f, s:f, s:b}", "name", x->name, "limit",
+                                           x->limit, "weight", x->weight, "halts", x->halts));
+    }
+    return a;
+}
+
 json_t *policy_to_json(const struct policy *p)
 {
     json_t *rings = json_array();
@@ -402,6 +493,8 @@ json_t *policy_to_json(const struct policy *p)
         json_object_set_new(o, policy_fields[i].key, field_to_json(&policy_fields[i], p));
     for (int i = 0; i < p->n_rings; i++)
         json_array_append_new(rings, ring_to_json(&p->rings[i]));
+    if (o && p->n_extras > 0)
+        json_object_set_new(o, "metrics", metrics_to_json(p));
     if (!o || !rings || json_object_set_new(o, "rings", rings) < 0) {
         json_decref(o);
         return NULL;

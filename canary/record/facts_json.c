@@ -157,17 +157,19 @@ int topology_from_json(const json_t *o, struct topology *ret, int64_t *ret_canar
 
 /* --- facts ------------------------------------------------------------------------------------ */
 
-static json_t *batch_to_json(const struct batch *b, const struct topology *t)
+static json_t *batch_to_json(const struct batch *b, const struct policy *p,
+                             const struct topology *t)
 {
     json_t *o = numbers_to_json(batch_numbers, N_BATCH_NUMBERS, b);
 
-    json_object_set_new(o, "metric", json_string(metric_name(b->metric)));
+    json_object_set_new(o, "metric", json_string(policy_metric_name(p, b->metric)));
     json_object_set_new(o, "cohort", json_string(t->cohorts[b->cohort].name));
     json_object_set_new(o, "stratum", json_string(stratum_name(b->stratum)));
     return o;
 }
 
-json_t *facts_to_json(const struct rollout_facts *f, const struct topology *t, int first_late)
+json_t *facts_to_json(const struct rollout_facts *f, const struct policy *p,
+                      const struct topology *t, int first_late)
 {
     json_t *cohorts = json_object(), *batches = json_array();
 
@@ -180,7 +182,7 @@ json_t *facts_to_json(const struct rollout_facts *f, const struct topology *t, i
             json_decref(o);
     }
     for (int i = 0; i < f->n_batches; i++)
-        json_array_append_new(batches, batch_to_json(&f->batches[i], t));
+        json_array_append_new(batches, batch_to_json(&f->batches[i], p, t));
     return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:i, s:i, s:I, s:b, s:b}", "now_ms",
                      (json_int_t)f->now_ms, "tick", (json_int_t)f->tick, "cohorts", cohorts,
                      "batches", batches, "late", cohorts_to_json(t, first_late), "silent_controls",
@@ -211,16 +213,6 @@ static int late_from_json(const json_t *array, struct rollout *r, struct err *er
     return 0;
 }
 
-static int metric_from(const char *text, enum metric *ret)
-{
-    for (int m = 0; text && m < N_METRICS; m++)
-        if (strcmp(metric_name((enum metric)m), text) == 0) {
-            *ret = (enum metric)m;
-            return 0;
-        }
-    return -ERR_INVALID;
-}
-
 static int stratum_from(const char *text, enum stratum *ret)
 {
     for (int s = 0; text && s < N_STRATA; s++)
@@ -239,12 +231,13 @@ static int exact_cohort(const struct topology *t, const char *name)
     return -1;
 }
 
-static int batch_from_json(const json_t *o, const struct topology *t, struct batch *ret,
+static int batch_from_json(const json_t *o, const struct rollout *r, struct batch *ret,
                            struct err *err)
 {
-    ret->cohort = exact_cohort(t, json_string_value(json_object_get(o, "cohort")));
-    if (ret->cohort < 0 ||
-        metric_from(json_string_value(json_object_get(o, "metric")), &ret->metric) < 0 ||
+    const char *metric = json_string_value(json_object_get(o, "metric"));
+
+    ret->cohort = exact_cohort(&r->topology, json_string_value(json_object_get(o, "cohort")));
+    if (ret->cohort < 0 || !metric || !policy_find_metric(&r->policy, metric, &ret->metric) ||
         stratum_from(json_string_value(json_object_get(o, "stratum")), &ret->stratum) < 0)
         return err_set(err, ERR_INVALID, "facts: a batch of an unknown cohort, metric or stratum");
     return numbers_from_json(o, batch_numbers, N_BATCH_NUMBERS, ret, err);
@@ -306,8 +299,7 @@ int facts_from_json(const json_t *o, struct rollout *r, struct facts *ret, struc
     ret->f.batches = ret->batches;
     ret->f.n_batches = (int)json_array_size(batches);
     for (int i = 0; rc == 0 && i < ret->f.n_batches; i++)
-        rc = batch_from_json(json_array_get(batches, (size_t)i), &r->topology, &ret->batches[i],
-                             err);
+        rc = batch_from_json(json_array_get(batches, (size_t)i), r, &ret->batches[i], err);
     return rc;
 }
 
@@ -365,7 +357,8 @@ static double finite_or_zero(double x)
     return isfinite(x) ? x : 0.0;
 }
 
-json_t *reasons_to_json(const struct topology *t, const struct rollout_decision *d)
+json_t *reasons_to_json(const struct policy *p, const struct topology *t,
+                        const struct rollout_decision *d)
 {
     json_t *a = json_array();
 
@@ -376,15 +369,16 @@ json_t *reasons_to_json(const struct topology *t, const struct rollout_decision 
             a,
             json_pack("{s:s, s:s, s:s?, s:f, s:f, s:I, s:I, s:I, s:I, s:s}", "verdict",
                       verdict_name(g->verdict), "scope", topology_node_name(t, g->node), "metric",
-                      g->metric >= 0 ? metric_name((enum metric)g->metric) : NULL, "log_e",
-                      finite_or_zero(g->log_e), "threshold", finite_or_zero(g->threshold), "n_t",
-                      (json_int_t)g->n_t, "f_t", (json_int_t)g->f_t, "n_c", (json_int_t)g->n_c,
-                      "f_c", (json_int_t)g->f_c, "text", g->text));
+                      g->metric >= 0 ? policy_metric_name(p, (enum metric)g->metric) : NULL,
+                      "log_e", finite_or_zero(g->log_e), "threshold", finite_or_zero(g->threshold),
+                      "n_t", (json_int_t)g->n_t, "f_t", (json_int_t)g->f_t, "n_c",
+                      (json_int_t)g->n_c, "f_c", (json_int_t)g->f_c, "text", g->text));
     }
     return a;
 }
 
-json_t *decision_to_json(const struct topology *t, const struct rollout_decision *d)
+json_t *decision_to_json(const struct policy *p, const struct topology *t,
+                         const struct rollout_decision *d)
 {
     json_t *admit = json_object();
 
@@ -393,7 +387,7 @@ json_t *decision_to_json(const struct topology *t, const struct rollout_decision
             json_object_set_new(admit, t->cohorts[c].name, json_integer(d->admit[c]));
     return json_pack("{s:s, s:s, s:i, s:o, s:o, s:I, s:I, s:I}", "verdict",
                      verdict_name(d->verdict), "stands", d->stands, "ring", d->ring, "reasons",
-                     reasons_to_json(t, d), "admit", admit, "admit_fleet",
+                     reasons_to_json(p, t, d), "admit", admit, "admit_fleet",
                      (json_int_t)d->admit_fleet, "admit_canary", (json_int_t)d->admit_canary,
                      "tick_ms", (json_int_t)d->tick_ms);
 }

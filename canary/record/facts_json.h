@@ -19,15 +19,16 @@
 #include "base/err.h"
 #include "rollout.h"
 
-#define FACTS_MAX_BATCHES (N_METRICS * GATE_MAX_COHORTS * N_STRATA)
+#define FACTS_MAX_BATCHES (GATE_METRICS * GATE_MAX_COHORTS * N_STRATA)
 
 struct facts {
     struct rollout_facts f;
     struct batch batches[FACTS_MAX_BATCHES];
 };
 
-/* first_late: cohorts from this row on were first seen during the rollout. */
-json_t *facts_to_json(const struct rollout_facts *f, const struct topology *t, int first_late);
+/* Of a rollout by policy p. first_late: cohorts from this row on were first seen during it. */
+json_t *facts_to_json(const struct rollout_facts *f, const struct policy *p,
+                      const struct topology *t, int first_late);
 /* Adds cohorts first seen in that tick to the rollout, as they were. */
 int facts_from_json(const json_t *o, struct rollout *r, struct facts *ret, struct err *err);
 
@@ -39,7 +40,9 @@ const char *facts_find_fault(const struct rollout_facts *f, const struct topolog
 json_t *topology_to_json(const struct topology *t, int64_t canary);
 int topology_from_json(const json_t *o, struct topology *ret, int64_t *ret_canary, struct err *err);
 
-json_t *decision_to_json(const struct topology *t, const struct rollout_decision *d);
-json_t *reasons_to_json(const struct topology *t, const struct rollout_decision *d);
+json_t *decision_to_json(const struct policy *p, const struct topology *t,
+                         const struct rollout_decision *d);
+json_t *reasons_to_json(const struct policy *p, const struct topology *t,
+                        const struct rollout_decision *d);
 
 #endif

@@ -244,11 +244,6 @@ static int find_name(const json_t *o, const char *key, const char *(*name_of)(in
     return err_set(err, ERR_INVALID, "'%.32s' is no known %s", name, key);
 }
 
-static const char *name_of_metric(int m)
-{
-    return metric_name((enum metric)m);
-}
-
 static const char *name_of_stratum(int s)
 {
     return stratum_name((enum stratum)s);
@@ -308,11 +303,28 @@ static int take_admitted(struct reading *r, int cohort, int64_t admitted, struct
     return 0;
 }
 
+/* The policy that judges now need not have the metrics of the one that the record was made with:
+ * what it does not ask is passed over. 1: to be counted. */
+static int find_metric(const struct reading *r, const json_t *o, enum metric *ret, struct err *err)
+{
+    const struct record_head *head = &r->record->head;
+    const char *name;
+    int e = jsonx_string(o, "line", "metric", 32, &name, err);
+
+    if (e < 0)
+        return e;
+    if (policy_find_metric(&r->rollout->policy, name, ret))
+        return 1;
+    if (head->has_policy && policy_find_metric(&head->policy, name, ret))
+        return 0;
+    return err_set(err, ERR_INVALID, "'%.32s' is no known metric", name);
+}
+
 static int take_batch(struct reading *r, const json_t *o, struct err *err)
 {
     struct rollout_facts *f = &r->ret->facts.f;
     struct batch *b = &r->ret->facts.batches[f->n_batches];
-    int metric = 0, stratum = 0, e;
+    int stratum = 0, counts = 0, e;
     int64_t admitted;
 
     if (r->ret->decided.given)
@@ -321,16 +333,15 @@ static int take_batch(struct reading *r, const json_t *o, struct err *err)
         return err_set(err, ERR_INVALID, "more than %d batches in one tick", FACTS_MAX_BATCHES);
     e = find_cohort(&r->rollout->topology, o, &b->cohort, err);
     if (e == 0)
-        e = find_name(o, "metric", name_of_metric, N_METRICS, &metric, err);
-    if (e == 0)
+        e = counts = find_metric(r, o, &b->metric, err);
+    if (e >= 0)
         e = find_name(o, "stratum", name_of_stratum, N_STRATA, &stratum, err);
     if (e == 0)
         e = batch_counts(o, b, &admitted, err);
     if (e == 0)
         e = take_admitted(r, b->cohort, admitted, err);
-    if (e < 0)
+    if (e < 0 || !counts)
         return e;
-    b->metric = (enum metric)metric;
     b->stratum = (enum stratum)stratum;
     b->tick = r->ret->tick;
     f->n_batches++;

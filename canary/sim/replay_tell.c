@@ -118,18 +118,19 @@ static int put_change(const struct replay_teller *t, const struct replay *r, con
     const struct gate_reason *g = c->reason ? c->reason : &none;
     bool tested = g->metric >= 0 && g->verdict != VERDICT_PAUSE;
 
-    return put(t,
-               json_pack("{s:I, s:s, s:s, s:s?, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:i, s:o}",
-                         "tick", (json_int_t)r->tick, "verdict", verdict_name(c->verdict), "scope",
-                         c->scope, "metric",
-                         g->metric >= 0 ? metric_name((enum metric)g->metric) : NULL, "node",
-                         topology_node_name(top, g->node), "log_e",
-                         tested ? number(g->log_e) : json_null(), "threshold",
-                         tested || g->threshold > 0.0 ? number(g->threshold) : json_null(),
-                         "reason", c->why, "nT", (json_int_t)g->n_t, "fT", (json_int_t)g->f_t, "nC",
-                         (json_int_t)g->n_c, "fC", (json_int_t)g->f_c, "ring", r->rollout->ring,
-                         "halted", halted_names(top, r->decision.newly_halted)),
-               err);
+    return put(
+        t,
+        json_pack(
+            "{s:I, s:s, s:s, s:s?, s:s, s:o, s:o, s:s, s:I, s:I, s:I, s:I, s:i, s:o}", "tick",
+            (json_int_t)r->tick, "verdict", verdict_name(c->verdict), "scope", c->scope, "metric",
+            g->metric >= 0 ? policy_metric_name(&r->rollout->policy, (enum metric)g->metric) : NULL,
+            "node", topology_node_name(top, g->node), "log_e",
+            tested ? number(g->log_e) : json_null(), "threshold",
+            tested || g->threshold > 0.0 ? number(g->threshold) : json_null(), "reason", c->why,
+            "nT", (json_int_t)g->n_t, "fT", (json_int_t)g->f_t, "nC", (json_int_t)g->n_c, "fC",
+            (json_int_t)g->f_c, "ring", r->rollout->ring, "halted",
+            halted_names(top, r->decision.newly_halted)),
+        err);
 }
 
 static json_t *row_json(const struct replay *r, int node, enum metric m)
@@ -138,8 +139,9 @@ static json_t *row_json(const struct replay *r, int node, enum metric m)
     const struct gate_sums *s = &ro->gate.sums[m][node];
 
     return json_pack("{s:s, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "node",
-                     topology_node_name(&ro->topology, node), "metric", metric_name(m), "log_e",
-                     number(ro->gate.log_e[m][node]), "threshold",
+                     topology_node_name(&ro->topology, node), "metric",
+                     policy_metric_name(&ro->policy, m), "log_e", number(ro->gate.log_e[m][node]),
+                     "threshold",
                      number(gate_threshold(&ro->policy, &ro->topology, node, m, ro->policy.alpha)),
                      "nT", (json_int_t)s->n_t, "fT", (json_int_t)s->f_t, "nC", (json_int_t)s->n_c,
                      "fC", (json_int_t)s->f_c, "forgiven", (json_int_t)ro->gate.forgiven[m][node]);
@@ -150,7 +152,9 @@ static json_t *rows_json(const struct replay *r)
     json_t *a = json_array();
 
     for (int node = 0; node < topology_nodes(&r->rollout->topology); node++)
-        for (int m = 0; m < N_METRICS && topology_has_node(&r->rollout->topology, node); m++)
+        for (int m = 0; m < policy_metrics(&r->rollout->policy) &&
+                        topology_has_node(&r->rollout->topology, node);
+             m++)
             json_array_append_new(a, row_json(r, node, (enum metric)m));
     return a;
 }
@@ -211,8 +215,9 @@ static void print_change(struct replay_teller *t, const struct replay *r, const 
         snprintf(needed, sizeof(needed), "%.2f", g->threshold);
     fprintf(t->out, "%8lld  %-7s  %-24s  %-6s  %7s  %7s  %s\n", (long long)r->tick,
             verdict_name(c->verdict), safe(c->scope, scope, sizeof(scope)),
-            g && g->metric >= 0 ? metric_name((enum metric)g->metric) : "-", log_e, needed,
-            safe(c->why, why, sizeof(why)));
+            g && g->metric >= 0 ? policy_metric_name(&r->rollout->policy, (enum metric)g->metric)
+                                : "-",
+            log_e, needed, safe(c->why, why, sizeof(why)));
 }
 
 /* The fleet's, and whatever speaks against the release; all rows are in JSON. */
@@ -267,7 +272,8 @@ static void print_final(const struct replay_teller *t, const struct replay *r, b
     fprintf(t->out, "Evidence at the end, log E of the threshold of a halt; below the fleet what "
                     "is above 0:\n");
     for (int node = 0; node < topology_nodes(top); node++)
-        for (int m = 0; m < N_METRICS && topology_has_node(top, node); m++)
+        for (int m = 0; m < policy_metrics(&r->rollout->policy) && topology_has_node(top, node);
+             m++)
             print_row(t->out, r, node, (enum metric)m);
 }
 

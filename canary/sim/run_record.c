@@ -51,8 +51,8 @@ static void put_tick(void *ctx, const struct rollout *r, const struct rollout_fa
     (void)t;
     if (rec->err->code || (rec->n_cohorts == 0 && put_head(rec, &w, r) < 0))
         return;
-    facts = facts_to_json(f, &r->topology, rec->n_cohorts);
-    decision = decision_to_json(&r->topology, d);
+    facts = facts_to_json(f, &r->policy, &r->topology, rec->n_cohorts);
+    decision = decision_to_json(&r->policy, &r->topology, d);
     if (facts && decision)
         record_put_tick(&w, facts, decision, rec->err);
     else

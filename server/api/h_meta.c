@@ -12,6 +12,9 @@
 #define METRICS_BYTES_MAX 65536
 #define PAGE_BYTES_MAX    1000000
 
+/* Metrics of policies in flight are named in the answer; more than so many are left out. */
+#define EVIDENCE_SERIES_MAX 64
+
 void h_page(struct request *rq)
 {
     struct buf b;
@@ -50,15 +53,16 @@ static void write_evidence(struct server *s, struct buf *ret)
     static const struct metrics_family family = {
         "firebreak_evidence_trials", "gauge",
         "Trials of both arms that the gates of rollouts in flight have compared.", "metric"};
-    struct metrics_sample samples[N_METRICS];
-    int64_t trials[N_METRICS];
+    struct metrics_sample samples[EVIDENCE_SERIES_MAX];
+    struct rollouts_trials trials[EVIDENCE_SERIES_MAX];
+    int n;
 
     pthread_mutex_lock(&s->site);
-    rollouts_trials(s, trials);
+    n = rollouts_trials(s, trials, EVIDENCE_SERIES_MAX);
     pthread_mutex_unlock(&s->site);
-    for (int m = 0; m < N_METRICS; m++)
-        samples[m] = (struct metrics_sample){metric_name((enum metric)m), trials[m]};
-    metrics_write_family(&family, samples, N_METRICS, ret);
+    for (int i = 0; i < n; i++)
+        samples[i] = (struct metrics_sample){trials[i].metric, trials[i].n};
+    metrics_write_family(&family, samples, (size_t)n, ret);
 }
 
 void h_metrics(struct request *rq)

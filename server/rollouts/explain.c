@@ -105,7 +105,7 @@ static void say_evidence(json_t *lines, const struct flight *f)
 
     for (int i = 0; i < f->last.n_reasons; i++)
         any |= f->last.reasons[i].metric >= 0 && f->last.reasons[i].verdict != VERDICT_PAUSE;
-    for (int m = 0; m < N_METRICS; m++) {
+    for (int m = 0; m < policy_metrics(&f->gate.policy); m++) {
         if (is_told(&f->last, 0, m) || !gate_say_metric(&r->gate, &r->policy, &r->topology, 0,
                                                         (enum metric)m, line, sizeof line))
             continue;
@@ -127,7 +127,7 @@ static bool say_worst(const struct rollout *r, int cohort, char *ret, size_t siz
 {
     int node = TOPOLOGY_COHORT_NODE + cohort, worst = -1;
 
-    for (int m = 0; m < N_METRICS; m++)
+    for (int m = 0; m < policy_metrics(&r->policy); m++)
         if (r->gate.log_e[m][node] > (worst < 0 ? 0.0 : r->gate.log_e[worst][node]))
             worst = m;
     return worst >= 0 &&

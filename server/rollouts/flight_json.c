@@ -36,7 +36,8 @@ static int threshold_from_json(const json_t *v, struct threshold *ret, struct er
 
 json_t *flight_decision_to_json(const struct flight *f)
 {
-    json_t *o = decision_to_json(&f->gate.topology, &f->last), *thresholds = json_array();
+    json_t *o = decision_to_json(&f->gate.policy, &f->gate.topology, &f->last),
+           *thresholds = json_array();
 
     for (int c = 0; c < f->gate.topology.n_cohorts; c++)
         json_array_append_new(thresholds,

@@ -73,15 +73,39 @@ bool rollouts_is_running(const struct server *s, const char *channel)
            (ch->flight->state == ROLLOUT_RUNNING || ch->flight->state == ROLLOUT_PAUSED);
 }
 
-void rollouts_trials(struct server *s, int64_t ret[N_METRICS])
+/* The row of a metric; n where there is no room for a new one. */
+static int trials_row(struct rollouts_trials *rows, int *n, int max, const char *metric)
 {
-    memset(ret, 0, N_METRICS * sizeof *ret);
+    int i = 0;
+
+    while (i < *n && strcmp(rows[i].metric, metric) != 0)
+        i++;
+    if (i == *n && i < max) {
+        rows[i] = (struct rollouts_trials){0};
+        memcpy(rows[i].metric, metric, strlen(metric) + 1);
+        ++*n;
+    }
+    return i;
+}
+
+int rollouts_trials(struct server *s, struct rollouts_trials *ret, int max)
+{
+    int n = 0;
+
+    for (int m = 0; m < N_METRICS; m++)
+        trials_row(ret, &n, max, metric_name((enum metric)m));
     for (int i = 0; i < s->rollouts->n_channels; i++) {
         const struct flight *f = s->rollouts->channels[i].flight;
 
-        for (int m = 0; flight_is_open(f) && m < N_METRICS; m++)
-            ret[m] += f->gate.gate.sums[m][0].n_t + f->gate.gate.sums[m][0].n_c;
+        for (int m = 0; flight_is_open(f) && m < policy_metrics(&f->gate.policy); m++) {
+            const char *name = policy_metric_name(&f->gate.policy, (enum metric)m);
+            int row = trials_row(ret, &n, max, name);
+
+            if (row < n)
+                ret[row].n += f->gate.gate.sums[m][0].n_t + f->gate.gate.sums[m][0].n_c;
+        }
     }
+    return n;
 }
 
 void rollouts_free(struct rollouts *r)

@@ -71,8 +71,13 @@ int rollouts_explain(struct server *s, const char *channel, json_t **ret, struct
  * head comes first with tick 0. Reads the store only: the site lock is not needed. */
 int rollouts_record(struct server *s, const char *channel, const char *version, int64_t from,
                     json_t **ret, struct err *err);
-/* Trials, of both arms, that the gates of rollouts in flight have been given, by enum metric. */
-void rollouts_trials(struct server *s, int64_t ret[N_METRICS]);
+/* Trials, of both arms, that the gates of rollouts in flight have been given: built-in metrics by
+ * enum metric, then those of the policies' own, by name, at most max in all. Returns how many. */
+struct rollouts_trials {
+    char metric[METRIC_NAME_MAX];
+    int64_t n;
+};
+int rollouts_trials(struct server *s, struct rollouts_trials *ret, int max);
 /* For the page: {"channels":[...], "devices":{...}}. */
 json_t *rollouts_overview(struct server *s);
 

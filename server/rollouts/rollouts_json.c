@@ -160,9 +160,9 @@ json_t *flight_status(const struct server *s, const struct channel *ch)
         (json_int_t)f->tick, "tick_ms", (json_int_t)f->tick_ms, "counts", counts_to_json(&c),
         "seconds_to_halt",
         f->halted_after_ms >= 0 ? json_integer((f->halted_after_ms + 500) / 1000) : json_null(),
-        "reasons", reasons_to_json(&f->gate.topology, &f->last), "cohorts", cohorts_to_json(f),
-        "snapshot_version", (json_int_t)repo_snapshot_version(s->repo), "track_ppm",
-        (json_int_t)f->track_ppm);
+        "reasons", reasons_to_json(&f->gate.policy, &f->gate.topology, &f->last), "cohorts",
+        cohorts_to_json(f), "snapshot_version", (json_int_t)repo_snapshot_version(s->repo),
+        "track_ppm", (json_int_t)f->track_ppm);
     if (o && ch->approval_by[0])
         json_object_set_new(o, "waits_for_second_person_after", json_string(ch->approval_by));
     return o;

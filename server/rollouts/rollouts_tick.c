@@ -141,7 +141,7 @@ static int note_audit(struct server *s, struct store_batch *b, const struct flig
             continue;
         detail = json_pack("{s:s, s:s, s:i, s:I, s:o}", "verdict", verdict_name(d->verdict),
                            "stands", d->stands, "ring", d->ring, "tick", (json_int_t)f->tick,
-                           "reasons", reasons_to_json(&f->gate.topology, d));
+                           "reasons", reasons_to_json(&f->gate.policy, &f->gate.topology, d));
         r = audit_add(s, b, "gate", acts[i].action, subject, detail);
     }
     return r;
@@ -186,7 +186,8 @@ static void decide(struct flight *f, const struct facts *x, struct rollout_decis
 static void put_tick(struct server *s, struct store_batch *b, const struct flight *f,
                      const struct facts *x)
 {
-    json_auto_t *facts = facts_to_json(&x->f, &f->gate.topology, f->n_cohorts_at_start);
+    json_auto_t *facts =
+        facts_to_json(&x->f, &f->gate.policy, &f->gate.topology, f->n_cohorts_at_start);
     json_auto_t *decision = flight_decision_to_json(f);
     char *facts_text = json_dumps(facts, JSON_COMPACT);
     char *decision_text = json_dumps(decision, JSON_COMPACT);

@@ -27,7 +27,7 @@ static void check_gate(const struct replay *r)
 
     FUZZ_CHECK(topology_check(t) == NULL);
     for (int node = 0; node < topology_nodes(t); node++)
-        for (int m = 0; m < N_METRICS; m++) {
+        for (int m = 0; m < GATE_METRICS; m++) {
             const struct gate_sums *s = &g->sums[m][node];
 
             FUZZ_CHECK(isfinite(g->log_e[m][node]));

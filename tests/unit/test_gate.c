@@ -105,6 +105,66 @@ static void test_thresholds_spend_alpha_once(void **state)
     assert_true(fabs(spent - p.alpha) < 1e-12);
 }
 
+static void add_metric(struct policy *p, const char *name, double weight, bool halts)
+{
+    struct policy_metric *x = &p->extras[p->n_extras++];
+
+    *x = (struct policy_metric){.limit = 50, .weight = weight, .halts = halts};
+    strcpy(x->name, name);
+}
+
+/* Nor do more tests spend more. */
+static void test_own_metrics_spend_no_more(void **state)
+{
+    struct topology t;
+    struct policy p;
+    double spent = 0.0;
+
+    (void)state;
+    big_fleet(&t);
+    policy_standard(&p);
+    add_metric(&p, "blocked", 0.2, true);
+    add_metric(&p, "restarts", 0.1, true);
+    add_metric(&p, "latency", 0.1, false);
+    add_metric(&p, "queue", 0.05, true);
+    for (int node = 0; node < topology_nodes(&t); node++)
+        for (int m = 0; m < policy_metrics(&p) && topology_has_node(&t, node); m++)
+            spent += exp(-gate_threshold(&p, &t, node, (enum metric)m, p.alpha));
+    assert_true(fabs(spent - p.alpha) < 1e-12);
+}
+
+static void test_own_metric_halts_or_only_warns(void **state)
+{
+    static const char says[] =
+        "blocked fleet: 38 of 40 treated above 50, 41 of 1,000 controls; log E ";
+    const struct batch worse = {.metric = (enum metric)(N_METRICS + 1),
+                                .cohort = 0,
+                                .n_t = 40,
+                                .f_t = 38,
+                                .n_c = 1000,
+                                .f_c = 41};
+    struct run r;
+
+    (void)state;
+    for (int halts = 0; halts < 2; halts++) {
+        run_init(&r);
+        small_fleet(&r.topology, 1040, 100);
+        r.policy.n_adv = 0;
+        r.admitted[0] = 40;
+        assert_int_equal(run_tick(&r, &worse, 1), -1); /* the policy has none */
+        add_metric(&r.policy, "restarts", 0.1, true);
+        assert_int_equal(run_tick(&r, &worse, 1), -1);
+        add_metric(&r.policy, "blocked", 0.2, halts);
+        assert_int_equal(run_tick(&r, &worse, 1), 3);
+        assert_int_equal(r.reasons[0].metric, N_METRICS + 1);
+        assert_int_equal(r.reasons[0].verdict, halts ? VERDICT_HALT : VERDICT_WARN);
+        assert_true(r.halt[0] == halts && r.warn[0] == !halts);
+        if (strncmp(r.reasons[0].text, says, strlen(says)) != 0)
+            fail_msg("%s", r.reasons[0].text);
+        assert_true(r.gate.log_e[N_METRICS][0] == 0.0);
+    }
+}
+
 static void test_golden_tolerance(void **state)
 {
     static const struct {
@@ -415,6 +475,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_thresholds),
         cmocka_unit_test(test_thresholds_spend_alpha_once),
+        cmocka_unit_test(test_own_metrics_spend_no_more),
+        cmocka_unit_test(test_own_metric_halts_or_only_warns),
         cmocka_unit_test(test_golden_tolerance),
         cmocka_unit_test(test_poisson_limit),
         cmocka_unit_test(test_golden_pause_bounds),

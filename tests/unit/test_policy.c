@@ -103,10 +103,53 @@ static void test_metrics_spend_all(void **state)
     assert_int_equal(metric_lag_ticks(METRIC_SF), 5);
 }
 
+static void test_a_policys_own_metrics_share_the_error(void **state)
+{
+    static const char text[] =
+        "{\"name\": \"p\", \"version\": 1, \"rings\": [{\"share_ppm\": 1000000}], \"metrics\": ["
+        "{\"name\": \"blocked\", \"limit\": 50, \"weight\": 0.2, \"halts\": true}, "
+        "{\"name\": \"restarts\", \"limit\": 2.5, \"weight\": 0.05, \"halts\": false}]}";
+    struct policy p, again;
+    struct err err = {0};
+    enum metric m;
+    double sum = 0.0;
+    json_t *o;
+    char *written;
+
+    (void)state;
+    if (policy_parse(text, strlen(text), "p.json", &p, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_int_equal(policy_metrics(&p), N_METRICS + 2);
+    for (int i = 0; i < policy_metrics(&p); i++)
+        sum += policy_metric_weight(&p, (enum metric)i);
+    assert_true(sum > 1.0 - 1e-12 && sum < 1.0 + 1e-12);
+    assert_true(policy_metric_weight(&p, METRIC_SF) < metric_weight(METRIC_SF) * 0.75 + 1e-12);
+    assert_true(policy_find_metric(&p, "restarts", &m) && (int)m == N_METRICS + 1);
+    assert_false(policy_metric_halts(&p, m));
+    assert_true(policy_find_metric(&p, "SL", &m) && m == METRIC_SL && policy_metric_halts(&p, m));
+    assert_false(policy_find_metric(&p, "sl", &m));
+
+    o = policy_to_json(&p);
+    written = json_dumps(o, JSON_COMPACT);
+    assert_int_equal(policy_parse(written, strlen(written), "p.json", &again, &err), 0);
+    assert_int_equal(again.n_extras, 2);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(again.extras[i].name, p.extras[i].name);
+        assert_true(again.extras[i].limit == p.extras[i].limit);
+        assert_true(again.extras[i].weight == p.extras[i].weight);
+        assert_int_equal(again.extras[i].halts, p.extras[i].halts);
+    }
+    free(written);
+    json_decref(o);
+}
+
 #define HEAD "{\"name\": \"p\", \"version\": 1, "
 #define RING "\"rings\": [{\"share_ppm\": 1000000}]"
 #define ONE  "{\"share_ppm\": 10000, \"bake_s\": 60"
 #define ALL  "{\"share_ppm\": 1000000}"
+#define OWN(name, limit, weight)                                                                   \
+    "{\"name\": " name ", \"limit\": " limit ",\n\"weight\": " weight ", \"halts\": true}"
+#define OWNS(list) HEAD RING ",\n\"metrics\": [" list "]}"
 
 static void test_bad_files_are_refused(void **state)
 {
@@ -179,6 +222,34 @@ static void test_bad_files_are_refused(void **state)
          "line 3: 'rings[1].share_ppm' is missing"},
         {HEAD "\"rings\": [\n" ONE "},\n{\"share_ppm\": 20000}]}",
          "line 3: the last ring is not 100 %"},
+        {HEAD RING ",\n\"metrics\": {}}", "line 2: 'metrics' is not a list of at most 4"},
+        {OWNS(OWN("\"a\"", "1", "0.1") "," OWN("\"b\"", "1", "0.1") "," OWN(
+             "\"c\"", "1", "0.1") "," OWN("\"d\"", "1", "0.1") "," OWN("\"e\"", "1", "0.1")),
+         "line 2: 'metrics' is not a list of at most 4"},
+        {OWNS("7"), "line 2: 'metrics[0]' is not an object"},
+        {OWNS("{\"name\": \"a\", \"limit\": 1, \"weight\": 0.1}"),
+         "line 2: 'metrics[0].halts' is missing"},
+        {OWNS("{\"name\": \"a\", \"limit\": 1, \"weight\": 0.1,\n\"halts\": 1}"),
+         "line 3: 'metrics[0].halts' is not true or false"},
+        {OWNS("{\"name\": \"a\", \"limit\": 1, \"weight\": 0.1, \"halts\": true,\n\"x\": 1}"),
+         "line 3: unknown field 'metrics[0].x'"},
+        {OWNS(OWN("\"Blocked\"", "1", "0.1")), "line 2: a metric's name is not 1 to 23 of a-z"},
+        {OWNS(OWN("\"-a\"", "1", "0.1")), "line 2: a metric's name is not"},
+        {OWNS(OWN("\"\"", "1", "0.1")), "line 2: a metric's name is not"},
+        {OWNS(OWN("\"abcdefghijabcdefghijabcd\"", "1", "0.1")),
+         "line 2: 'metrics[0].name' is not 1 to 23"},
+        {OWNS(OWN("\"a\\u0000b\"", "1", "0.1")), "p.json: "},
+        {OWNS(OWN("5", "1", "0.1")), "line 2: 'metrics[0].name' is not 1 to 23"},
+        {OWNS(OWN("\"sf\"", "1", "0.1")), "line 2: a metric's name is taken"},
+        {OWNS(OWN("\"a\"", "1", "0.1") "," OWN("\"a\"", "2", "0.1")),
+         "line 3: a metric's name is taken"},
+        {OWNS(OWN("\"a\"", "-1", "0.1")), "line 2: 'metrics[0].limit' is outside"},
+        {OWNS(OWN("\"a\"", "1e16", "0.1")), "line 2: 'metrics[0].limit' is outside"},
+        {OWNS(OWN("\"a\"", "1e999", "0.1")), "p.json: "},
+        {OWNS(OWN("\"a\"", "1", "0")), "line 3: a metric's weight must be in (0, 0.5)"},
+        {OWNS(OWN("\"a\"", "1", "0.5")), "line 3: a metric's weight must be in (0, 0.5)"},
+        {OWNS(OWN("\"a\"", "1", "0.3") "," OWN("\"b\"", "1", "0.2")),
+         "line 2: the metrics' weights sum to 0.5 or more"},
     };
 
     (void)state;
@@ -211,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_shipped_policies),
         cmocka_unit_test(test_written_policies_are_read_as_they_were),
         cmocka_unit_test(test_metrics_spend_all),
+        cmocka_unit_test(test_a_policys_own_metrics_share_the_error),
         cmocka_unit_test(test_bad_files_are_refused),
         cmocka_unit_test(test_names_do_not_leave_the_folder),
     };

@@ -161,6 +161,41 @@ static void evidence_by_hand_is_judged_by_the_gate(void **state)
     free(g);
 }
 
+#define OWN_HEAD                                                                                   \
+    "{\"policy\": {\"name\": \"own\", \"version\": 1, \"rings\": [{\"share_ppm\": 1000000}], "     \
+    "\"metrics\": [{\"name\": \"blocked\", \"limit\": 50, \"weight\": 0.2, \"halts\": true}]}, "   \
+    "\"cohorts\": [{\"name\": \"w-1\", \"os\": \"w\", \"size\": 6000}]}\n"
+
+static void metrics_of_the_policys_own_are_judged_where_it_asks(void **state)
+{
+    static const char text[] = OWN_HEAD LINE("1", "SF", "4", "0", "300", "0", "4")
+        LINE("3", "blocked", "40", "39", "900", "5", "40");
+    struct policy standard;
+    json_t *lines;
+    bool halted;
+    struct err err = {0};
+
+    (void)state;
+    policy_of("standard", &standard);
+    if (replay(file_of(text), NULL, &lines, &halted, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_true(halted);
+    assert_string_equal(word(json_array_get(lines, 0), "metric"), "blocked");
+    assert_true(log_e_of(json_array_get(lines, 1), "fleet", "blocked") > 10.0);
+    json_decref(lines);
+
+    if (replay(file_of(text), &standard, &lines, &halted, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_false(halted);
+    json_decref(lines);
+
+    assert_int_equal(replay(file_of(HEAD LINE("3", "blocked", "4", "0", "9", "0", "4")), &standard,
+                            &lines, &halted, &err),
+                     -ERR_INVALID);
+    assert_string_equal(err.msg, "x.jsonl: line 2: 'blocked' is no known metric");
+    json_decref(lines);
+}
+
 /* Ticks without a line pass, too: five clean ones end a pause, wherever the next line is. */
 static void a_pause_ends_between_lines(void **state)
 {
@@ -443,6 +478,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evidence_by_hand_is_judged_by_the_gate),
+        cmocka_unit_test(metrics_of_the_policys_own_are_judged_where_it_asks),
         cmocka_unit_test(a_pause_ends_between_lines),
         cmocka_unit_test(facts_by_hand_say_what_they_know),
         cmocka_unit_test(whole_rollouts_come_out_as_they_were),
