@@ -208,7 +208,8 @@ static int replay_policy(const struct cli *cli, const struct record_head *head, 
     if (name)
         return policy_find(policies_dir(cli), name, ret, err);
     if (!head->has_policy)
-        return policy_read(policies_dir(cli), head->policy_name, NULL, ret, err);
+        return err_context(err, policy_read(policies_dir(cli), head->policy_name, NULL, ret, err),
+                           "%s: line 1", cli->args[0]);
     *ret = head->policy;
     return 0;
 }

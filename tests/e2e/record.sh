@@ -10,8 +10,8 @@ sim=$FIREBREAK_BIN/firebreak-sim
 
 make_site
 policy slow '.rings |= map(if .bake_s then .bake_s = 600 else . end)'
-# Nothing is halted by the tests of this one.
-policy patient '.alpha = 1e-9 | .alpha_warn = 0.4 | .tau_rb = 0.05 | .n_adv = 1000000'
+# This one begins with one device, and shrugs at what one or two of them say.
+policy patient '.n0 = 1 | .tau_rb = 0.05'
 start_server
 token crowd $((good + bad))
 start_crowd "{\"seed\": 5, \"tick_ms\": 500, \"groups\": [
@@ -122,6 +122,30 @@ head -c -40 "$WORK/1.0.jsonl" >"$WORK/cut.jsonl"
 expect 1 "$sim" replay "$WORK/cut.jsonl" --json
 assert_contains "$out" "cut.jsonl: line $(wc -l <"$WORK/1.0.jsonl"): " "the refusal"
 
+step "one of many pages"
+# The ticks of 1.0 again and again, as a rollout of another channel, into the store of a stopped server.
+stop crowd
+stop server
+python3 - "$site/server/state/firebreak.db" <<'PY'
+import json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+columns = [row[1] for row in db.execute("PRAGMA table_info(rollouts)")]
+old = dict(zip(columns, db.execute("SELECT * FROM rollouts WHERE version = '1.0'").fetchone()))
+ticks = db.execute("SELECT at_ms, facts, decision FROM ticks WHERE rollout = ? ORDER BY tick LIMIT 5", (old["id"],)).fetchall()
+new = old | {"id": 7777, "channel": "past", "version": "0.1", "tick": 2345, "state": "superseded"}
+db.execute(f"INSERT INTO rollouts ({','.join(columns)}) VALUES ({','.join('?' * len(columns))})", [new[c] for c in columns])
+for i in range(new["tick"]):
+    at_ms, facts, decision = ticks[i % len(ticks)]
+    db.execute("INSERT INTO ticks (rollout, tick, at_ms, facts, decision) VALUES (?, ?, ?, ?, ?)",
+               (7777, i, at_ms, json.dumps(json.loads(facts) | {"tick": i, "now_ms": 500 * i}), decision))
+db.commit()
+PY
+start_server
+who=viewer expect 0 fb rollout record past/0.1 -o "$WORK/past.jsonl"
+replay "$WORK/past.jsonl"
+assert_eq "$(final .ticks)" 2345 "ticks of many pages"
+assert_eq "$(tail -n 1 "$WORK/past.jsonl" | jq -r .end.state)" superseded "its end"
+
 step "the simulator's own"
 expect 0 "$sim" run --scenario S2 --seed 3 --fleet 200000 --record "$WORK/s2.jsonl" --json
 assert_eq "$(jq '.p_halt == 1' <<<"$out")" true "S2 halts"
@@ -129,4 +153,3 @@ replay "$WORK/s2.jsonl"
 assert_eq "$got" 6 "exit status of S2"
 assert_eq "$(final .recorded.differ)" 0 "decisions of S2 that differ"
 expect 2 "$sim" run --scenario S2 --seeds 2 --record "$WORK/s2.jsonl"
-stop crowd
