@@ -88,6 +88,35 @@ static void a_restart_keeps_the_clock(void **state)
         assert_int_equal(arm_of(y, i)->granted_ms, granted_ms[i]);
 }
 
+/* What a tick is told of all devices is made anew from their rows. */
+static void a_restart_keeps_the_sums(void **state)
+{
+    struct story *y = *state;
+    const struct tally *t;
+    struct tally_counts waiting, again;
+    struct tally_sums sums;
+
+    start(y, 1);
+    t = &flight_of(y)->tally;
+    while (site_count(y->site, "healthy") < 4 ||
+           site_count(y->site, "admitted") == site_count(y->site, "healthy"))
+        tick(y, applies);
+    dev_event(&y->devs[0], EVENT_GOODBYE, "", "shutdown", false);
+    dev_checkin(y->site, &y->devs[0]);
+    sums = t->sums[0];
+    tally_count(t, &flight_of(y)->arms, 0, false, NULL, &waiting);
+    assert_true(sums.admitted > sums.healthy && waiting.grantable > 0);
+    site_restart(y->site);
+    t = &flight_of(y)->tally;
+    assert_int_equal(t->sums[0].admitted, sums.admitted);
+    assert_int_equal(t->sums[0].healthy, sums.healthy);
+    assert_int_equal(t->sums[0].excused, sums.excused);
+    assert_int_equal(t->sums[0].direct, sums.direct);
+    tally_count(t, &flight_of(y)->arms, 0, false, NULL, &again);
+    assert_int_equal(again.all, waiting.all);
+    assert_int_equal(again.grantable, waiting.grantable);
+}
+
 static void canaries_are_known_after_a_restart(void **state)
 {
     struct story *y = *state;
@@ -289,6 +318,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(a_restart_keeps_both_arms),
         TEST(a_restart_keeps_the_clock),
+        TEST(a_restart_keeps_the_sums),
         TEST(canaries_are_known_after_a_restart),
         TEST(goodbyes_outlast_a_restart),
         TEST(an_unblamed_failure_is_no_evidence_and_may_retry),
