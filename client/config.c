@@ -86,6 +86,8 @@ static const struct conf_row rows[] = {
     CHANNEL("soak", CONF_SECONDS, soak_ms, "60", 0, DAY_MS,
             "seconds of good health after which a release is trusted"),
     CHANNEL("pause", CONF_BOOL, pause, "no", 0, 0, "apply nothing new"),
+    CHANNEL("figures", CONF_PATH, figures, "", 0, 0,
+            "file in which the consumer keeps its health figures, lines NAME VALUE"),
     CHANNEL("pin", CONF_STRING, pin, "", 0, 0, "apply no other version than this"),
     {0},
 };

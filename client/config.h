@@ -21,7 +21,8 @@ struct config_channel {
     enum sandbox_wish sandbox;
     int64_t sandbox_memory_mib, sandbox_disk_mib, sandbox_processes;
     bool pause;
-    char *pin; /* version; NULL: none */
+    char *pin;     /* version; NULL: none */
+    char *figures; /* the consumer's file of health figures; NULL: none */
 };
 
 #define CONFIG_MAX_MIRRORS 8

@@ -4,7 +4,8 @@
  *   {"device", "epoch", "number", "agent", "platform": {"os", "os_version", "arch", "label"},
  *    "boot_id", "machine", "awake_s", "preflight_s",
  *    "channels": [{"channel", "running": digest | null, "since_s", "boots", "crashes", "hold",
- *                  "ring", "snapshot_version", "ready"?: {"digest", "nonce", "pace_wait_s"}}],
+ *                  "ring", "snapshot_version", "ready"?: {"digest", "nonce", "pace_wait_s"},
+ *                  "figures"?: {name: number}}],
  *    "events": [event]}
  */
 #include "checkin.h"
@@ -57,6 +58,16 @@ static const struct field ready_fields[] = {
     {0},
 };
 
+static int read_figures(const json_t *o, const char *what, struct figures *ret, struct err *err)
+{
+    char where[96];
+
+    if (!jsonx_has(o, "figures"))
+        return 0;
+    snprintf(where, sizeof where, "%s.figures", what);
+    return figures_from_json(json_object_get(o, "figures"), where, ret, err);
+}
+
 static int read_channel(const json_t *o, const char *what, struct checkin_channel *ret,
                         struct err *err)
 {
@@ -64,6 +75,8 @@ static int read_channel(const json_t *o, const char *what, struct checkin_channe
     json_t *ready;
     int r = field_read(o, what, channel_fields, ret, err);
 
+    if (r == 0)
+        r = read_figures(o, what, &ret->figures, err);
     if (r < 0 || !jsonx_has(o, "ready"))
         return r;
     r = jsonx_object(o, what, "ready", &ready, err);
@@ -142,8 +155,13 @@ void checkin_free(struct checkin *c)
 static int write_channel(const struct checkin_channel *c, json_t *o, struct err *err)
 {
     int r = field_write(o, "check-in: channels", channel_fields, c, err);
-    json_t *ready;
+    json_t *ready, *figures;
 
+    if (r == 0 && c->figures.n > 0) {
+        r = figures_to_json(&c->figures, "check-in: figures", &figures, err);
+        if (r == 0)
+            r = field_set(o, "figures", figures, err);
+    }
     if (r < 0 || !c->has_ready)
         return r;
     ready = json_object();

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "draw.h"
+#include "figure.h"
 #include "permit.h"
 #include "plan.h"
 
@@ -84,7 +85,8 @@ struct checkin_channel {
     bool has_ready;
     char ready[65]; /* digest staged and verified */
     char nonce[NONCE_LEN + 1];
-    int64_t pace_wait_s; /* until the manifest's pace reaches this device; 0 reached */
+    int64_t pace_wait_s;    /* until the manifest's pace reaches this device; 0 reached */
+    struct figures figures; /* of the consumer; none: it says nothing */
 };
 
 struct checkin {

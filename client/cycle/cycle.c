@@ -123,6 +123,16 @@ static bool may_check_in(struct cycle *c, const struct state *s)
     return true;
 }
 
+static void warn_of_figures(struct cycle *c)
+{
+    const struct err *e = &c->report.figures_err;
+
+    if (e->code && strcmp(c->told_figures_err.msg, e->msg) != 0) {
+        log_warn("figures", "%s", e->msg);
+        c->told_figures_err = *e;
+    }
+}
+
 static void begin_checkin(struct cycle *c)
 {
     _cleanup_(free_p)
@@ -143,6 +153,7 @@ static void begin_checkin(struct cycle *c)
     }
     if (r == 0)
         r = report_make(&c->report, c->agent, is_fresh(c, s) && !c->apply.pid, holds, &err);
+    warn_of_figures(c);
     if (r == 0)
         r = exchange_signed_post(c->agent, "/api/v1/checkin", &c->report.body, CHECKIN_ANSWER_MAX,
                                  &job, &err);

@@ -48,8 +48,9 @@ struct cycle {
     int failures;
     int64_t unknown_ms; /* boot clock: a server that did not know this device is not asked before */
     int rejected;       /* check-ins in a row that the server could not read */
-    struct err first_err; /* of this cycle; code 0: none */
-    struct err told_err;  /* the last one that was logged: once is enough */
+    struct err first_err;        /* of this cycle; code 0: none */
+    struct err told_err;         /* the last one that was logged: once is enough */
+    struct err told_figures_err; /* the same, of the consumer's figures */
     bool was_permitted;
     /* for the applying worker, which inherits a copy */
     struct permit_request rq;

@@ -87,6 +87,17 @@ static void fill_from_link(const struct agent *a, struct checkin_channel *ret)
         snprintf(ret->running, sizeof ret->running, "%.64s", name);
 }
 
+/* What the consumer wrote since the last request. That it cannot be read is told to the owner, and
+ * keeps no device from checking in. */
+static void fill_figures(struct report *rp, const struct agent *a, size_t i,
+                         struct checkin_channel *ret)
+{
+    const char *path = a->config.channels[i].figures;
+
+    if (path)
+        figures_file_read(&rp->figures[i], path, &ret->figures, &rp->figures_err);
+}
+
 static int fill_channel(struct report *rp, const struct agent *a, struct state *s,
                         const struct config_channel *conf, bool may_ask, const char *hold,
                         struct checkin_channel *ret, struct err *err)
@@ -153,6 +164,7 @@ int report_make(struct report *rp, const struct agent *a, bool may_ask, const ch
         return 0;
     report_forget(rp);
     rp->n_asked = 0;
+    rp->figures_err = (struct err){0};
     c = calloc(1, sizeof *c);
     if (!c)
         return err_set(err, ERR_NOMEM, "out of memory while making a check-in");
@@ -161,6 +173,8 @@ int report_make(struct report *rp, const struct agent *a, bool may_ask, const ch
         r = agent_machine(a, a->identity.device, c->machine, err);
     for (size_t i = 0; r == 0 && i < a->config.n_channels; i++, c->n_channels++)
         r = fill_channel(rp, a, s, &a->config.channels[i], may_ask, holds[i], &c->channels[i], err);
+    for (size_t i = 0; r == 0 && i < c->n_channels; i++)
+        fill_figures(rp, a, i, &c->channels[i]);
     if (r == 0)
         r = fill_events(rp, a, c, err);
     if (r < 0)

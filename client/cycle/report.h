@@ -10,6 +10,7 @@
 #define FIREBREAK_CLIENT_REPORT_H
 
 #include "agent.h"
+#include "cycle/figures_file.h"
 #include "permit.h"
 
 #define REPORT_RESEND_MS 30000
@@ -23,6 +24,8 @@ struct report {
     size_t n_sent;
     struct permit_request asked[CHECKIN_MAX_CHANNELS]; /* digest "": not asked */
     size_t n_asked;
+    struct figures_file figures[CHECKIN_MAX_CHANNELS]; /* as they were told last */
+    struct err figures_err; /* why one was refused in the last request; code 0: none was */
 };
 
 void report_init(struct report *rp);

@@ -50,6 +50,10 @@ static void adds_nothing(const json_t *dumped, const json_t *given)
     json_t *item;
     size_t i;
 
+    if (json_is_number(dumped) && json_is_number(given)) { /* 1e3 is written as 1000 */
+        FUZZ_CHECK(json_number_value(dumped) == json_number_value(given));
+        return;
+    }
     FUZZ_CHECK(given && json_typeof(dumped) == json_typeof(given));
     FUZZ_CHECK(json_array_size(dumped) == json_array_size(given));
     json_object_foreach ((json_t *)dumped, key, item)

@@ -23,6 +23,13 @@ static void check_fields(const struct checkin *c)
         FUZZ_CHECK(channel_name_check(ch->channel, NULL) == 0);
         FUZZ_CHECK(!ch->has_ready ||
                    (hex_is(ch->ready, SHA256_HEX_LEN) && hex_is(ch->nonce, NONCE_LEN)));
+        FUZZ_CHECK(ch->figures.n <= FIGURES_MAX);
+        for (size_t k = 0; k < ch->figures.n; k++) {
+            const struct figure *x = &ch->figures.rows[k];
+
+            FUZZ_CHECK(x->value >= 0.0 && x->value <= FIGURE_MAX);
+            FUZZ_CHECK(figures_find(&ch->figures, x->name) == x);
+        }
         for (size_t k = 0; k < i; k++)
             FUZZ_CHECK(strcmp(c->channels[k].channel, ch->channel) != 0);
     }

@@ -1,4 +1,5 @@
 # unit tests of client/
+fb_unit(figure fb_agent)
 fb_unit(slots fb_agent)
 fb_unit(bootguard fb_agent)
 fb_unit(decide fb_agent)

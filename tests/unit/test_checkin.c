@@ -20,7 +20,8 @@ static const char request[] =
     "\"machine\":\"" MACHINE "\",\"awake_s\":77,\"preflight_s\":30,\"channels\":["
     "{\"channel\":\"crs\",\"running\":\"" ONE "\",\"since_s\":70,\"boots\":2,\"crashes\":1,"
     "\"hold\":\"\",\"ring\":\"canary\",\"snapshot_version\":5,"
-    "\"ready\":{\"digest\":\"" TWO "\",\"nonce\":\"" NONCE "\",\"pace_wait_s\":0}},"
+    "\"ready\":{\"digest\":\"" TWO "\",\"nonce\":\"" NONCE "\",\"pace_wait_s\":0},"
+    "\"figures\":{\"blocked\":12,\"restarts-h\":0.25}},"
     "{\"channel\":\"ebpf\",\"running\":null,\"since_s\":0,\"boots\":0,\"crashes\":0,"
     "\"hold\":\"boot-failed\",\"ring\":\"default\",\"snapshot_version\":0}],"
     "\"events\":[{\"id\":\"" EVENT "\",\"kind\":\"crash\",\"channel\":\"crs\","
@@ -61,6 +62,11 @@ static void test_reads_every_field(void **state)
     assert_true(c->channels[0].has_ready);
     assert_string_equal(c->channels[0].ready, TWO);
     assert_string_equal(c->channels[0].nonce, NONCE);
+    assert_int_equal(c->channels[0].figures.n, 2);
+    assert_true(figures_find(&c->channels[0].figures, "blocked")->value == 12.0);
+    assert_true(figures_find(&c->channels[0].figures, "restarts-h")->value == 0.25);
+    assert_null(figures_find(&c->channels[0].figures, "restarts"));
+    assert_int_equal(c->channels[1].figures.n, 0);
     assert_string_equal(c->channels[1].running, "");
     assert_string_equal(c->channels[1].hold, "boot-failed");
     assert_false(c->channels[1].has_ready);
@@ -140,6 +146,20 @@ static const struct {
     {"\"ready\":{", "\"ready\":[],\"r\":{", "ready"},
     {"\"nonce\":\"" NONCE "\"", "\"nonce\":\"\"", "nonce"},
     {"\"pace_wait_s\":0", "\"pace_wait_s\":-1", "pace_wait_s"},
+    {"\"blocked\":12", "\"blocked\":-1", "figures"},
+    {"\"blocked\":12", "\"blocked\":1e16", "blocked"},
+    {"\"blocked\":12", "\"blocked\":1e999", "json"},
+    {"\"blocked\":12", "\"blocked\":NaN", "json"},
+    {"\"blocked\":12", "\"blocked\":\"12\"", "blocked"},
+    {"\"blocked\":12", "\"blocked\":null", "blocked"},
+    {"\"blocked\":12", "\"blocked\":true", "blocked"},
+    {"\"blocked\":12", "\"blocked\":1,\"blocked\":2", "json"},
+    {"\"blocked\":12", "\"Blocked\":12", "figures"},
+    {"\"blocked\":12", "\"\":12", "figures"},
+    {"\"blocked\":12", "\"a2345678901234567890123b\":12", "figures"},
+    {"\"figures\":{", "\"figures\":[],\"f\":{", "figures"},
+    {"\"blocked\":12", "\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1",
+     "figures"},
     {"\"id\":\"" EVENT "\"", "\"id\":\"1\"", "id"},
     {"\"kind\":\"crash\"", "\"kind\":\"crashed\"", "kind"},
     {"\"cause\":\"signal-11\"", "\"cause\":\"it fell over\"", "cause"},
