@@ -181,6 +181,8 @@ void flight_watch_resume(struct flight *f);
 bool flight_tracks(const struct flight *f, const struct device *d);
 /* V for the tick that begins. */
 void flight_track(struct flight *f);
+/* Who said ready is to say so again within so many ticks: two, or an interval and a tick. */
+int64_t flight_ready_ticks(const struct flight *f, const struct arm *m);
 /* A sign of life that says what the last check-in said, and is not written down. */
 void flight_as_before(struct flight *f, struct arm *m);
 /* When a device is to come again; f, m NULL: no rollout. usual_ms: the longest that any is told. */

@@ -325,15 +325,10 @@ struct decide flight_ask(const struct channel *ch, const struct arm *m, const st
 
 /* --- trials ----------------------------------------------------------------------------------- */
 
-/* It said ready in time before this check-in: one tick ago, or two; who is asked seldom an interval
- * ago, and a tick. */
+/* It said ready in time before this check-in. */
 static bool was_ready(const struct flight *f, const struct arm *m)
 {
-    int64_t ticks = ARM_AWAKE_TICKS;
-
-    if (!m->tracked)
-        ticks = (f->tally.heard.slot_ms + f->tick_ms - 1) / f->tick_ms + 1;
-    return m->prev_ready >= 0 && m->prev_ready >= f->tick - ticks;
+    return m->prev_ready >= 0 && m->prev_ready >= f->tick - flight_ready_ticks(f, m);
 }
 
 /* The threshold had passed it before this check-in; who is asked seldom has come for the first time

@@ -270,8 +270,11 @@ void flight_resume(struct flight *f, int64_t boot_ms)
         if (stratum != N_STRATA)
             flight_enter(f, m, stratum, side);
         /* One that was awake is to be waited for as if it had just been heard. */
-        if (m->known && !arm_is_treated(m) && m->ready && f->tick - m->ready_tick < ARM_AWAKE_TICKS)
+        if (m->known && !arm_is_treated(m) && m->ready &&
+            f->tick - m->ready_tick < flight_ready_ticks(f, m)) {
             m->ready_tick = m->seen_tick = (int32_t)f->tick;
+            tally_heard(&f->tally, m);
+        }
     }
     tally_again(&f->tally, &f->arms);
 }

@@ -55,6 +55,13 @@ static bool is_asked_every_tick(const struct flight *f, const struct arm *m)
     return m->tracked && !m->running && flight_stages(f, m);
 }
 
+int64_t flight_ready_ticks(const struct flight *f, const struct arm *m)
+{
+    if (m->tracked)
+        return ARM_AWAKE_TICKS;
+    return (f->tally.heard.slot_ms + f->tick_ms - 1) / f->tick_ms + 1;
+}
+
 int64_t flight_interval_ms(const struct flight *f, const struct arm *m, int64_t usual_ms)
 {
     bool often = f && m && is_asked_every_tick(f, m);

@@ -263,6 +263,32 @@ static void check_ins_stay_within_the_budget(void **state)
     world_free(w);
 }
 
+static int64_t waiting(const struct world *w)
+{
+    struct tally_counts n;
+
+    tally_count(&w->flight->tally, &w->flight->arms, 0, false, NULL, &n);
+    return n.grantable;
+}
+
+/* Nobody can check in while the server is away: who was ready, tracked or not, still is. */
+static void a_standstill_makes_nobody_away(void **state)
+{
+    struct world *w = world_new();
+    struct flight *f = w->flight;
+    int64_t before;
+
+    (void)state;
+    run(w, 2 * USUAL_MS / TICK_MS);
+    before = waiting(w);
+    assert_true(before > N / 2 - 10000);
+    for (int64_t i = 0; i < N; i++)
+        f->arms.rows[i].heard = -1; /* a restart does not know the time of day */
+    flight_resume(f, w->at.boot_ms + 60000);
+    assert_true(waiting(w) >= before * 95 / 100 && waiting(w) <= before);
+    world_free(w);
+}
+
 /* A tick that has room for all: all are. */
 static void within_the_budget_all_are_tracked(void **state)
 {
@@ -281,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_ins_stay_within_the_budget),
+        cmocka_unit_test(a_standstill_makes_nobody_away),
         cmocka_unit_test(within_the_budget_all_are_tracked),
     };
 

@@ -267,6 +267,9 @@ static void mishap(struct world *w)
     if (one_in(w, 100)) {
         w->at.boot_ms += (int64_t)number(w, 9000);
         flight_resume(f, w->at.boot_ms);
+        for (int64_t k = 0; k < f->arms.n; k++) /* taken as if heard just now */
+            if (f->arms.rows[k].known && f->arms.rows[k].seen_tick == f->tick)
+                w->heard_ms[k] = f->elapsed_ms;
     }
 }
 
