@@ -8,6 +8,7 @@
 
 #define MINUTE_MS 60000
 #define ALL_PPM   1000000
+#define MAX_BOOTS 1000000
 #define MAX_MS    (INT64_C(366) * 24 * 60 * MINUTE_MS)
 #define MAX_TICK  (60 * MINUTE_MS)
 #define MAX_COUNT 1000000000
@@ -98,16 +99,22 @@ void policy_standard(struct policy *ret)
         .tick_ms = 60000,
         .rings =
             {
-                {.kind = RING_CANARY, .bake_ms = 60 * MINUTE_MS},
-                {.kind = RING_COUNT, .count = 2000, .share_ppm = 10000, .bake_ms = 60 * MINUTE_MS},
+                {.kind = RING_CANARY, .bake_ms = 60 * MINUTE_MS, .bake_boots = 10},
+                {.kind = RING_COUNT,
+                 .count = 2000,
+                 .share_ppm = 10000,
+                 .bake_ms = 60 * MINUTE_MS,
+                 .bake_boots = 50},
                 {.kind = RING_SHARE,
                  .share_ppm = 10000,
                  .bake_ms = 60 * MINUTE_MS,
+                 .bake_boots = 50,
                  .rho_cr = 3.0,
                  .rho_sl = 1.5},
                 {.kind = RING_SHARE,
                  .share_ppm = 100000,
                  .bake_ms = 60 * MINUTE_MS,
+                 .bake_boots = 50,
                  .rho_cr = 1.5,
                  .rho_sl = 1.25},
                 {.kind = RING_SHARE, .share_ppm = 950000, .bake_ms = 60 * MINUTE_MS},
@@ -194,6 +201,9 @@ static const char *ring_why(const struct policy *p, int i, struct policy_fault *
     const char *size_at = r->kind == RING_COUNT ? "devices" : "share_ppm";
     const struct rule rules[] = {
         {r->bake_ms < 0, "bake_s", "bakes for a negative time"},
+        {r->bake_boots < 0 || r->bake_boots > MAX_BOOTS, "bake_boots",
+         "asks an impossible number of boots"},
+        {r->bake_boots > 0 && r->bake_ms == 0, "bake_boots", "bakes in boots, but for no time"},
         {r->bake_ms > MAX_MS, "bake_s", "bakes for more than a year"},
         {!is_margin(r->rho_cr), "rho_cr", "asks a margin that is not above 1, or above 1,000"},
         {!is_margin(r->rho_sl), "rho_sl", "asks a margin that is not above 1, or above 1,000"},

@@ -59,6 +59,8 @@ struct policy_ring {
     int64_t count;
     int64_t share_ppm;
     int64_t bake_ms;       /* after the ring is full; the last ring's is 0 */
+    int64_t bake_boots;    /* early-boot content: so many devices must have come back from a boot
+                              on it, all that are healthy where those are fewer; 0: none */
     double rho_cr, rho_sl; /* non-inferiority margins to leave this ring; 0: none asked */
 };
 

@@ -44,6 +44,7 @@ static double stricter(double a, double b)
 static void merge(struct rollout_ring *into, const struct rollout_ring *ring)
 {
     into->bake_ms = max64(into->bake_ms, ring->bake_ms);
+    into->bake_boots = max64(into->bake_boots, ring->bake_boots);
     if (ring->policy_ring < 0)
         return; /* the holdout: no ring of the policy's, and not larger than what it merges into */
     into->policy_ring = ring->policy_ring;
@@ -88,6 +89,7 @@ void ring_build(struct rollout *r, int64_t canary_size)
                                     .first_policy_ring = i,
                                     .policy_ring = i,
                                     .bake_ms = of->bake_ms,
+                                    .bake_boots = of->bake_boots,
                                     .rho_cr = of->rho_cr,
                                     .rho_sl = of->rho_sl};
 

@@ -97,14 +97,15 @@ static bool cohort_is_sane(const struct cohort_facts *f)
                               f->admitted, f->healthy,     f->healthy_slow,    f->excused,
                               f->overdue,  f->canary_size, f->canary_ready,    f->canary_admitted,
                               f->direct,   f->soaking,     f->control_crashes, f->controls,
-                              f->heard,    f->away,        f->canary_away};
+                              f->heard,    f->away,        f->canary_away,     f->booted};
 
     for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
         if (counts[i] < 0 || counts[i] > GATE_MAX_DEVICES)
             return false;
     return f->healthy + f->excused + f->overdue <= f->admitted &&
            f->canary_admitted <= f->admitted && f->heard <= f->admitted &&
-           f->healthy_slow <= f->healthy && f->soaking <= f->admitted && f->canary_away <= f->away;
+           f->healthy_slow <= f->healthy && f->soaking <= f->admitted && f->booted <= f->admitted &&
+           f->canary_away <= f->away;
 }
 
 static bool facts_are_sane(const struct rollout *r, const struct rollout_facts *f)
@@ -152,6 +153,7 @@ static void sum_live(const struct rollout *r, const struct rollout_facts *f,
         ret->healthy_slow += of->healthy_slow;
         ret->excused += of->excused;
         ret->overdue += of->overdue;
+        ret->booted += of->booted;
         ret->canary_size += of->canary_size;
         ret->canary_ready += of->canary_ready;
         ret->canary_admitted += of->canary_admitted;
@@ -339,7 +341,7 @@ static enum step baked_step(const struct rollout *r, const struct standing *s)
     if (r->complete || r->full_since_ms < 0 || age < ring->bake_ms || s->paused ||
         s->sum->heard == 0)
         return STEP_NONE;
-    if (s->warned)
+    if (s->warned || s->boots_missing > 0)
         return age >= MAX_BAKES * ring->bake_ms ? STEP_ASK : STEP_NONE;
     switch (s->proof) {
     case PROOF_NONE_ASKED:
@@ -436,6 +438,9 @@ static void stand(const struct rollout *r, const struct rollout_facts *f,
         ret->overdue_limit = r->accepted + (int64_t)((double)limit * passage);
     ret->overdue_asked = sum->overdue > ret->overdue_limit;
     ret->acknowledged = all_acknowledged(r, sum, ret->overdue_limit);
+    if (f->early_boot)
+        ret->boots_missing =
+            max64(min64(r->rings[r->ring].bake_boots, sum->healthy) - sum->booted, 0);
     if (r->full_since_ms >= 0)
         ret->proof = ring_proof(r, f->now_ms - r->full_since_ms);
 }

@@ -27,6 +27,7 @@ struct cohort_facts {
     int64_t direct;      /* D since the start */
     int64_t soaking;
     int64_t control_crashes, controls; /* this tick */
+    int64_t booted;                    /* treated, came back from a boot on the release */
     int64_t heard;                     /* treated, heard lately, no goodbye since */
     int64_t away;        /* untreated, should have the release, was heard in this rollout, and is
                             not now: with a goodbye or without */
@@ -45,6 +46,7 @@ struct rollout_facts {
                    who are treated pass for heard, and nobody for away */
     int64_t pace_ppm;     /* what the manifest's pace allows by now, the fastest device's view; the
                              canary     ring is exempt, as its devices are */
+    bool early_boot;      /* the manifest's: rings bake in boots, too */
     bool person_promotes; /* a person (or two) said go on: acts once. Where too many treated devices
                              stay unacknowledged it accepts those and the ring goes on; else it
                              opens the next ring, one at most. Never against a halt. */
@@ -65,7 +67,7 @@ struct rollout {
                                 */
         int policy_ring;
         int64_t share_ppm; /* of the fleet; RING_CANARY: 0 */
-        int64_t bake_ms;
+        int64_t bake_ms, bake_boots;
         double rho_cr, rho_sl; /* the strictest that must be shown to leave it; 0: none */
     } rings[POLICY_MAX_RINGS];
     int n_rings;

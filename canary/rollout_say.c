@@ -106,6 +106,14 @@ static void add_proof(struct text *t, const struct rollout *r, const struct stan
     }
 }
 
+static void add_boots(struct text *t, const struct standing *s)
+{
+    text_add(t, "; waits for ");
+    add_number_of(t, s->boots_missing, "more device", "more devices");
+    text_add(t, " to come back from a boot on it; ");
+    add_number_of(t, s->sum->booted, "has", "have");
+}
+
 static void add_baking(struct text *t, const struct rollout *r, const struct standing *s)
 {
     const struct rollout_ring *ring = &r->rings[r->ring];
@@ -124,6 +132,8 @@ static void add_baking(struct text *t, const struct rollout *r, const struct sta
     text_add(t, " full and baked");
     if (s->sum->heard == 0)
         text_add(t, "; waits until a device that has it is heard");
+    else if (s->boots_missing > 0)
+        add_boots(t, s);
     else if (!s->acknowledged)
         add_waits_for(t, r, s);
     else
@@ -249,9 +259,15 @@ void rollout_say_asks(const struct rollout *r, const struct standing *s, struct 
     t = text_in(ret->text, sizeof(ret->text));
     add_ring_name(&t, r, r->ring);
     text_add(&t, " asks a person: ");
-    if (s->warned && !s->overdue_asked)
+    if (s->warned && !s->overdue_asked) {
         text_add(&t, "a warning stands since it was full");
-    else if (!s->overdue_asked && !s->acknowledged && pacing_unacknowledged(s->sum) == 0) {
+    } else if (s->boots_missing > 0 && !s->overdue_asked) {
+        text_add(&t, "it takes part in booting, and only ");
+        text_count(&t, s->sum->booted);
+        text_add(&t, " of the ");
+        text_count(&t, s->sum->booted + s->boots_missing);
+        text_add(&t, " devices that the policy wants came back from a boot on it");
+    } else if (!s->overdue_asked && !s->acknowledged && pacing_unacknowledged(s->sum) == 0) {
         text_add(&t, "nobody of ");
         text_count(&t, s->sum->admitted);
         text_add(&t, " admitted is healthy; those away have said goodbye");

@@ -23,6 +23,7 @@ struct standing {
     int64_t overdue_limit;
     bool acknowledged; /* all treated, within tolerance */
     enum proof proof;
+    int64_t boots_missing; /* that a baked ring still asks for */
 };
 
 /* Fill ret->stands from the decision's reasons and the state after it. */

@@ -65,6 +65,7 @@ static const struct field ring_fields[] = {
     {"devices", FIELD_INT, R(count), 1, 1e9},
     {"share_ppm", FIELD_INT, R(share_ppm), 1, 1e6},
     {"bake_s", FIELD_SECONDS, R(bake_ms), 0, SECONDS_MAX},
+    {"bake_boots", FIELD_INT, R(bake_boots), 0, 1e6},
     {"rho_cr", FIELD_REAL, R(rho_cr), 1, 1000},
     {"rho_sl", FIELD_REAL, R(rho_sl), 1, 1000},
 };

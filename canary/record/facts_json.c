@@ -20,6 +20,7 @@
     X(healthy_slow)                                                                                \
     X(excused)                                                                                     \
     X(overdue)                                                                                     \
+    X(booted)                                                                                      \
     X(canary_size)                                                                                 \
     X(canary_ready)                                                                                \
     X(canary_admitted)                                                                             \
@@ -183,12 +184,13 @@ json_t *facts_to_json(const struct rollout_facts *f, const struct policy *p,
     }
     for (int i = 0; i < f->n_batches; i++)
         json_array_append_new(batches, batch_to_json(&f->batches[i], p, t));
-    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:i, s:i, s:I, s:b, s:b}", "now_ms",
+    return json_pack("{s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:i, s:i, s:I, s:b, s:b, s:b}", "now_ms",
                      (json_int_t)f->now_ms, "tick", (json_int_t)f->tick, "cohorts", cohorts,
                      "batches", batches, "late", cohorts_to_json(t, first_late), "silent_controls",
                      (json_int_t)f->silent_controls, "tick_controls", (json_int_t)f->tick_controls,
                      "silent_groups", f->silent_groups, "groups", f->groups, "pace_ppm",
-                     (json_int_t)f->pace_ppm, "person", f->person_promotes, "hears", f->hears);
+                     (json_int_t)f->pace_ppm, "person", f->person_promotes, "hears", f->hears,
+                     "early_boot", f->early_boot);
 }
 
 static int late_from_json(const json_t *array, struct rollout *r, struct err *err)
@@ -265,7 +267,8 @@ static int scalars_from_json(const json_t *o, struct rollout_facts *f, struct er
         return r;
     f->silent_groups = (int)silent;
     f->groups = (int)groups;
-    f->hears = json_is_true(json_object_get(o, "hears")); /* older ticks do not say */
+    f->hears = json_is_true(json_object_get(o, "hears"));           /* older ticks do not say, */
+    f->early_boot = json_is_true(json_object_get(o, "early_boot")); /* nor this */
     return 0;
 }
 

@@ -87,6 +87,7 @@ struct arm {
     bool crashed;     /* reported a crash on the release */
     bool crash_spent; /* its first crash as a control is counted */
     bool soaked;
+    bool booted; /* runs the release, since a boot on it */
 };
 
 struct arms {
@@ -107,8 +108,8 @@ static inline bool arm_is_treated(const struct arm *m)
 bool arm_is_under_way(const struct arm *m);
 /* Ready and not treated, as of its last check-in. */
 bool arm_is_ready(const struct arm *m);
-/* Treated, neither healthy nor away with a goodbye, and believed. Failed ones never acknowledge: what no
- * direct evidence speaks of (an unblamed rollback) still stops growth so. */
+/* Treated, neither healthy nor away with a goodbye, and believed. Failed ones never acknowledge:
+ * what no direct evidence speaks of (an unblamed rollback) still stops growth so. */
 bool arm_is_unacknowledged(const struct arm *m);
 
 #endif

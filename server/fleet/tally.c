@@ -174,11 +174,11 @@ static struct tallied treated(const struct tally *t, const struct arm *m)
     bool soaks =
         !m->soaked && m->acks > 0 && m->state != ARM_ROLLED_BACK && m->state != ARM_RECALLED;
     bool unacknowledged = arm_is_unacknowledged(m);
-    struct tallied x = {.is = (uint16_t)(IS_TREATED | bit(m->canary, IS_CANARY) |
-                                         bit(healthy, IS_HEALTHY) |
-                                         bit(!healthy && (m->away || m->excluded), IS_EXCUSED) |
-                                         bit(unacknowledged, IS_UNACKNOWLEDGED) |
-                                         bit(m->direct, IS_DIRECT) | bit(soaks, IS_SOAKING))};
+    struct tallied x = {
+        .is = (uint16_t)(IS_TREATED | bit(m->canary, IS_CANARY) | bit(healthy, IS_HEALTHY) |
+                         bit(!healthy && (m->away || m->excluded), IS_EXCUSED) |
+                         bit(unacknowledged, IS_UNACKNOWLEDGED) | bit(m->direct, IS_DIRECT) |
+                         bit(m->booted, IS_BOOTED) | bit(soaks, IS_SOAKING))};
 
     x.heard = m->tracked ? m->seen_tick : m->heard;
     if (!m->away && x.heard >= 0) {
@@ -228,6 +228,7 @@ static void add_treated(struct tally *t, const struct arm *m, const struct talli
     s->healthy += x->is & IS_HEALTHY ? by : 0;
     s->excused += x->is & IS_EXCUSED ? by : 0;
     s->direct += x->is & IS_DIRECT ? by : 0;
+    s->booted += x->is & IS_BOOTED ? by : 0;
     if (x->is & IS_HEARD && tally_is_lately(t, x->hist, x->heard))
         s->heard[tally_wait_slot(x->hist)] += by;
     if (x->is & IS_UNACKNOWLEDGED)

@@ -57,7 +57,7 @@ struct tally_row {
 };
 
 struct tally_sums {
-    int64_t admitted, canary_admitted, healthy, excused, direct;
+    int64_t admitted, canary_admitted, healthy, excused, direct, booted;
     int64_t controls[TALLY_WAIT_SLOTS];
     int64_t heard[TALLY_WAIT_SLOTS]; /* treated */
 };

@@ -17,8 +17,9 @@ enum tally_is {
     IS_UNACKNOWLEDGED = 64,
     IS_DIRECT = 128,
     IS_SOAKING = 256,
-    IS_PART = 512,  /* untreated, heard in this rollout, not held */
-    IS_HEARD = 1024 /* treated, and not away since its last check-in */
+    IS_PART = 512,    /* untreated, heard in this rollout, not held */
+    IS_BOOTED = 2048, /* treated, since a boot on the release */
+    IS_HEARD = 1024   /* treated, and not away since its last check-in */
 };
 
 static inline int tally_bucket(const struct tally *t, uint64_t u)

@@ -51,6 +51,7 @@ static void add_cohort(const struct flight *f, int cohort, struct cohort_facts *
     to->healthy = s->healthy;
     to->healthy_slow = t->healthy.past[cohort];
     to->excused = s->excused;
+    to->booted = s->booted;
     to->overdue = t->overdue.past[cohort];
     to->direct = s->direct;
     to->heard = tally_heard_treated(t, cohort);
@@ -94,6 +95,7 @@ void facts_collect(const struct server *s, struct flight *f, struct facts *ret)
     sum_controls(&ret->f);
     ret->f.silent_groups = counters_silent_groups(&f->counters, f->tick - COUNTERS_LAG);
     ret->f.groups = fleet_groups(s->fleet);
+    ret->f.early_boot = f->early_boot;
     ret->f.pace_ppm = pace_share_ppm(&f->pace, age_s(f));
     ret->f.person_promotes = f->person_promotes;
     ret->f.hears = true;

@@ -42,6 +42,7 @@ struct flight {
     enum rollout_state state;
     int64_t min_snapshot; /* no permits for metadata older than the plan that says so */
     struct pace pace;
+    bool early_boot; /* the manifest's */
     int64_t published_ms;
 
     struct rollout gate;

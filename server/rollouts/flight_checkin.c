@@ -219,6 +219,7 @@ static void hear_ready(struct flight *f, struct arm *m, const struct device *d,
     m->ready = cc && cc->has_ready && !h->leaving && strcmp(cc->ready, f->digest) == 0;
     m->held = cc && cc->hold[0];
     m->running = cc && strcmp(cc->running, f->digest) == 0;
+    m->booted = m->running && cc->boots > 0;
     m->paced = m->ready && cc->pace_wait_s > 0;
     if (!m->ready || m->held)
         return;

@@ -165,6 +165,7 @@ static int flight_new(struct server *s, const struct act *a, const struct manife
     f->started_ms = clock_wall_ms(s->clock);
     f->ended_ms = f->halted_after_ms = -1;
     f->pace = m->pace;
+    f->early_boot = m->early_boot;
     f->published_ms = published_ms(s, m->digest);
     f->tick_begun_boot_ms = clock_boot_ms(s->clock);
     snprintf(f->channel, sizeof f->channel, "%s", a->channel);

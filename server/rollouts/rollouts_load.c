@@ -229,6 +229,7 @@ static int flight_complete(struct server *s, struct flight *f, struct err *err)
     if (r < 0)
         return err_context(err, r, "rollout of '%s/%s'", f->channel, f->version);
     f->pace = m->pace;
+    f->early_boot = m->early_boot;
     manifest_free(m);
     return 0;
 }

@@ -89,7 +89,7 @@ start_crowd() {
 # Files of the keys that sign releases; none: the first two of offline/.
 content_keys=()
 
-# publish VERSION [FILE CONTENT]...: build, sign, publish; $lowest: its lowest sequence, where set
+# publish VERSION [FILE CONTENT]...: build, sign, publish; $lowest: its lowest sequence, $early_boot: it takes part in booting, where set
 publish() {
     local version=$1 dir=$WORK/release-$1 key
     local -a keys=("${content_keys[@]}")
@@ -104,7 +104,7 @@ publish() {
     done
     expect 0 fb release build "$dir/tree" --channel "$channel" --version "$version" --faster-pace \
         --root "$site/endpoint/root.json" --pace "$WORK/pace.json" -o "$dir/out" \
-        ${lowest:+--lowest-sequence "$lowest"}
+        ${lowest:+--lowest-sequence "$lowest"} ${early_boot:+--early-boot}
     for key in "${keys[@]}"; do
         expect 0 fb release sign "$dir/out" --key "$key" --passphrase-file "$WORK/passphrase"
     done

@@ -116,7 +116,7 @@ static void fill_channel(struct endpoint *e, const struct endpoint_world *w, str
     if (e->running >= 0) {
         strcpy(c->running, w->catalog->releases[e->running].digest);
         c->running_since_s = (w->boot_ms - e->running_since_ms) / 1000;
-        c->boots = 1;
+        c->boots = e->boots;
     }
     if (e->soak_until_ms || e->applying >= 0)
         strcpy(c->hold, "unsoaked");

@@ -57,6 +57,7 @@ struct endpoint {
     /* content; indices in the catalog, -1 none */
     int running, before; /* before: what it ran healthily before `running` */
     int64_t running_since_ms;
+    int boots;                     /* on what runs */
     uint64_t healthy, quarantined; /* sets of indices */
     int64_t soak_until_ms;         /* 0: nothing unsoaked */
     int applying;                  /* slow: has the permit, has not switched */

@@ -34,6 +34,7 @@ static void run_release(struct endpoint *e, const struct endpoint_world *w, int 
 {
     e->running = release;
     e->running_since_ms = w->boot_ms;
+    e->boots = 0;
 }
 
 static void switch_to(struct endpoint *e, const struct endpoint_world *w, int release)

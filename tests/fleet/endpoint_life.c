@@ -146,6 +146,7 @@ void endpoint_return(struct endpoint *e, const struct endpoint_world *w)
     e->leave = LEAVE_NOT;
     e->lived_ms = w->boot_ms;
     endpoint_boot(e, w->boot_ms);
+    e->boots++;
     if (crashed)
         endpoint_add_event(e, w, EVENT_CRASH, e->running, "unclean-boot", false);
 }

@@ -88,6 +88,49 @@ static void test_warning_holds_a_baked_ring_and_then_asks(void **state)
     assert_int_equal(d.admit_fleet, 0);
 }
 
+/* Content that takes part in booting: a baked ring waits for boots on it, then asks. */
+static void test_early_boot_bakes_in_boots(void **state)
+{
+    struct rollout r;
+    struct rollout_facts f;
+    struct rollout_decision d;
+    int64_t bake_ms;
+
+    (void)state;
+    big_ring(&r, &f);
+    bake_ms = r.policy.rings[2].bake_ms;
+    f.early_boot = true;
+    f.cohorts[0].booted = r.policy.rings[2].bake_boots - 1;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    f.now_ms = bake_ms;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_false(d.opened);
+    assert_non_null(strstr(d.stands, "full and baked; waits for 1 more device to come back from a "
+                                     "boot on it; 49 have"));
+    f.now_ms = 4 * bake_ms;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_int_equal(d.verdict, VERDICT_ASK);
+    assert_non_null(strstr(d.reasons[0].text, "only 49 of the 50 devices that the policy wants"));
+    f.cohorts[1].booted = 1; /* another build's counts, too */
+    f.now_ms++;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_true(d.opened);
+}
+
+static void test_other_content_does_not_wait_for_boots(void **state)
+{
+    struct rollout r;
+    struct rollout_facts f;
+    struct rollout_decision d;
+
+    (void)state;
+    big_ring(&r, &f);
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    f.now_ms = 4 * r.policy.rings[2].bake_ms;
+    assert_int_equal(rollout_tick(&r, &f, &d), 0);
+    assert_true(d.opened);
+}
+
 /* Four bakes without proof: who is under way is waited for before a person is asked. */
 static void test_out_of_time_waits_for_those_under_way(void **state)
 {
@@ -445,6 +488,8 @@ int main(void)
         cmocka_unit_test(test_any_facts_keep_the_invariants),
         cmocka_unit_test(test_margins_promote_when_shown),
         cmocka_unit_test(test_warning_holds_a_baked_ring_and_then_asks),
+        cmocka_unit_test(test_early_boot_bakes_in_boots),
+        cmocka_unit_test(test_other_content_does_not_wait_for_boots),
         cmocka_unit_test(test_out_of_time_waits_for_those_under_way),
         cmocka_unit_test(test_person_completes_against_a_warning),
         cmocka_unit_test(test_pause_admits_nobody),

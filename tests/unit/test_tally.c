@@ -203,6 +203,7 @@ static void fill_channel(struct world *w, const struct arm *m, struct checkin_ch
     memset(cc, 0, sizeof *cc);
     strcpy(cc->channel, "crs");
     strcpy(cc->running, runs ? NEW : OLD);
+    cc->boots = one_in(w, 4);
     cc->has_ready = !runs && !one_in(w, 6);
     strcpy(cc->ready, cc->has_ready ? NEW : "");
     if (one_in(w, 15))
@@ -301,6 +302,7 @@ static void pass_treated(const struct world *w, const struct arm *m, struct coho
     c->overdue +=
         !healthy && !m->away && !m->excluded && f->tick - m->granted_tick >= p->stuck_ticks;
     c->direct += m->direct;
+    c->booted += m->booted;
     c->soaking += !m->soaked && m->acks > 0 && m->state != ARM_ROLLED_BACK &&
                   m->state != ARM_RECALLED && f->elapsed_ms - m->granted_ms <= p->direct_window_ms;
 }
@@ -438,6 +440,7 @@ static void pass_admission(const struct world *w, const struct rollout_decision 
     X(canary_size)                                                                                 \
     X(canary_ready)                                                                                \
     X(canary_admitted)                                                                             \
+    X(booted)                                                                                      \
     X(direct)                                                                                      \
     X(soaking)                                                                                     \
     X(control_crashes)                                                                             \
