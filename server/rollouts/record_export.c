@@ -15,7 +15,7 @@
 #include "store/store.h"
 
 #define PAGE_TICKS 1000
-#define PAGE_BYTES (1000 * 1000) /* of stored text; one row may go past it */
+#define PAGE_BYTES (1000 * 1000)     /* of stored text; one row may go past it */
 #define STORED_MAX (4 * 1000 * 1000) /* bytes of JSON in a row */
 
 struct found {
