@@ -8,6 +8,7 @@ fb_unit(policy fb_policy)
 fb_unit(ring fb_canary)
 fb_unit(rollout fb_canary)
 fb_unit(rollout_fleet fb_policy)
+fb_unit(rollout_say fb_canary)
 fb_unit(tolerance fb_canary)
 
 # unit tests of canary/sim/
