@@ -7,12 +7,12 @@
 #include "fleet_state.h"
 
 #define ALL_PPM         1000000
-#define ACK_INTERVALS   3    /* from a permit to the second check-in after applying */
-#define SF_INTERVALS    4    /* silent so long, an outage looks like a missing first check-in */
-#define SA_INTERVALS    6    /* ... like a silence */
-#define SL_MIN          16.0 /* ... like a long one */
-#define AWAKE_TICKS     2    /* not heard for so many, a device counts as away */
-#define LATER_QUANTILE  3.4  /* sigmas of the lognormal that are remembered */
+#define ACK_INTERVALS   3   /* from a permit to the second check-in after applying */
+#define SF_INTERVALS    4   /* silent so long, an outage looks like a missing first check-in */
+#define SA_INTERVALS    6   /* ... like a silence */
+#define FOUND_TICKS     2   /* until a time that is over is seen to be */
+#define AWAKE_TICKS     2   /* not heard for so many, a device counts as away */
+#define LATER_QUANTILE  3.4 /* sigmas of the lognormal that are remembered */
 #define MAX_HISTORY     200000
 #define STREAM_OF_FLEET 0x666c656574ULL
 
@@ -34,17 +34,28 @@ static bool counts_intervals(enum metric m)
     return m == METRIC_SF || m == METRIC_SA;
 }
 
-static int64_t lag_ms(enum metric m)
+/* From the end of a tick until its trials are known: the policy's time, and the ticks in which a
+ * server finds out. */
+static int64_t lag_ms(const struct fleet *f, enum metric m)
 {
-    return (int64_t)(metric_lag_ticks(m) * MINUTE_MS);
+    const struct policy *p = &f->policy;
+
+    if (m == METRIC_SL)
+        return p->long_silence_ms + FOUND_TICKS * p->tick_ms;
+    if (m == METRIC_RB)
+        return p->reboot_window_ms + FOUND_TICKS * p->tick_ms;
+    return metric_lag_ticks(m) * p->tick_ms;
 }
 
 /* As far back as any rule looks. */
 static int history_ticks(const struct fleet *f)
 {
     const struct policy *p = &f->policy;
-    double span = (double)max64(p->slow_window_ms, lag_ms(METRIC_SL));
+    double span = (double)p->slow_window_ms;
 
+    for (int m = 0; m < N_METRICS; m++)
+        if (!counts_intervals((enum metric)m))
+            span = fmax(span, (double)lag_ms(f, (enum metric)m));
     span = fmax(span, f->s.life.soak_min * MINUTE_MS);
     if (f->s.defect.kind == DEFECT_LATER)
         span = fmax(span,
@@ -338,9 +349,10 @@ static bool outage_fails(const struct fleet *f, enum metric m, int64_t tick)
 {
     const struct tick_time *t = fleet_time(f, tick);
     double at = (double)t->start_ms / MINUTE_MS, interval = (double)t->len_ms / MINUTE_MS;
-    double needs = m == METRIC_SF   ? SF_INTERVALS * interval
-                   : m == METRIC_SA ? SA_INTERVALS * interval
-                                    : SL_MIN;
+    double needs = m == METRIC_SF ? SF_INTERVALS * interval
+                   : m == METRIC_SA
+                       ? SA_INTERVALS * interval
+                       : (double)(f->policy.long_silence_ms + f->policy.tick_ms) / MINUTE_MS;
 
     return m != METRIC_CR && f->s.world.outage_min > 0.0 && at >= f->world_min - interval &&
            at < f->world_min && at + needs <= f->world_min + f->s.world.outage_min;
@@ -395,7 +407,7 @@ static bool is_due(const struct fleet *f, enum metric m, int64_t tick)
 
     if (counts_intervals(m))
         return f->tick - tick >= metric_lag_ticks(m);
-    return f->now_ms - t->start_ms - t->len_ms >= lag_ms(m);
+    return f->now_ms - t->start_ms - t->len_ms >= lag_ms(f, m);
 }
 
 /* Silent controls that share no cause sit in different enrolment groups; a customer's sit in one.

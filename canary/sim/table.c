@@ -125,6 +125,16 @@ static double stuck_of(const struct outcome *o)
 
 static double exposed_of(const struct outcome *o)
 {
+    return (double)o->exposed;
+}
+
+static double ask_of(const struct outcome *o)
+{
+    return o->ask_min;
+}
+
+static double exposed_at_halt_of(const struct outcome *o)
+{
     return o->halt_min >= 0.0 ? (double)o->exposed_at_halt : -1.0;
 }
 
@@ -169,8 +179,10 @@ static void add_up(const struct table_job *job, const struct outcome *o, double 
     snprintf(ret->policy, sizeof(ret->policy), "%s", job->policy_name);
     spread_of(o, n, harm_of, scratch, &ret->harm);
     spread_of(o, n, stuck_of, scratch, &ret->stuck);
-    spread_of(o, n, exposed_of, scratch, &ret->exposed_at_halt);
+    spread_of(o, n, exposed_of, scratch, &ret->exposed);
+    spread_of(o, n, exposed_at_halt_of, scratch, &ret->exposed_at_halt);
     spread_of(o, n, halt_of, scratch, &ret->halt_min);
+    spread_of(o, n, ask_of, scratch, &ret->ask_min);
     spread_of(o, n, complete_of, scratch, &ret->complete_min);
     spread_of(o, n, cohorts_of, scratch, &ret->halted_cohorts);
     for (int i = 0; i < n; i++) {

@@ -35,7 +35,8 @@ struct table_row {
     char scenario[SCENARIO_NAME_MAX], policy[POLICY_NAME_MAX];
     int64_t fleet;
     int seeds;
-    struct table_spread harm, stuck, exposed_at_halt, halt_min, complete_min, halted_cohorts;
+    struct table_spread harm, stuck, exposed, exposed_at_halt, halt_min, ask_min, complete_min,
+        halted_cohorts;
     int halts;       /* rollouts halted where the defect is (good content: anywhere) */
     int false_halts; /* rollouts with a halt where there is no defect */
     int unproven;    /* rollouts with a ring promoted without proof */

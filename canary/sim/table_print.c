@@ -22,9 +22,10 @@ json_t *table_json(const struct table_row *r)
     double n = r->seeds;
 
     return json_pack(
-        "{s:s,s:s,s:I,s:i,s:o,s:o,s:o,s:o,s:f,s:o,s:o,s:f,s:i,s:f,s:f,s:f,s:f,s:f,s:i,s:f}",
+        "{s:s,s:s,s:I,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:f,s:o,s:o,s:f,s:i,s:f,s:f,s:f,s:f,s:f,s:i,s:f}",
         "scenario", r->scenario, "policy", r->policy, "fleet", (json_int_t)r->fleet, "seeds",
         r->seeds, "harm", spread_json(&r->harm, "p99"), "stuck", spread_json(&r->stuck, "p99"),
+        "exposed", spread_json(&r->exposed, "p99"), "ask_min", spread_json(&r->ask_min, "p99"),
         "exposed_at_halt", spread_json(&r->exposed_at_halt, "p99"), "halt_min",
         spread_json(&r->halt_min, "p99"), "p_halt", r->halts / n, "halted_cohorts",
         number(r->halted_cohorts.p50), "complete_min", spread_json(&r->complete_min, "p95"),

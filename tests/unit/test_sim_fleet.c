@@ -197,12 +197,44 @@ static void a_quiet_fleet_shows_exactly_the_dead(void **state)
     fleet_free(f);
 }
 
+/* Long silences are known after the policy's own time, however long its minutes are. */
+static void lags_are_the_policys(void **state)
+{
+    struct scenario s;
+    struct policy p;
+    struct fleet *f;
+    struct rollout_facts facts;
+    struct fleet_orders o = {0};
+    struct err err = {0};
+    int64_t resolved_at = -1;
+
+    (void)state;
+    load("S1", 10000, &s);
+    s.life = (struct scenario_life){.staged_min = 1, .soak_min = 1};
+    policy_standard(&p);
+    p.fast_tick_ms = p.tick_ms = 1000;
+    p.long_silence_ms = p.reboot_window_ms = 7000;
+    assert_int_equal(fleet_new(&s, &p, 5, &f, &err), 0);
+    for (int i = 0; i < s.topology.n_cohorts; i++)
+        o.stage_ppm[i] = 1000000;
+    for (int64_t tick = 0; tick < 20; tick++) {
+        o.admit[8] = tick == 3 ? 11 : 0;
+        assert_int_equal(fleet_step(f, &o, 1000, &facts, &err), 0);
+        for (int i = 0; i < facts.n_batches; i++)
+            if (facts.batches[i].metric == METRIC_SL && resolved_at < 0)
+                resolved_at = tick;
+    }
+    assert_int_equal(resolved_at, 3 + 7 + 2);
+    fleet_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(devices_are_neither_lost_nor_made),
         cmocka_unit_test(the_same_seed_gives_the_same_fleet),
         cmocka_unit_test(a_quiet_fleet_shows_exactly_the_dead),
+        cmocka_unit_test(lags_are_the_policys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
