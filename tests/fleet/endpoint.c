@@ -238,6 +238,7 @@ static int checked_in(struct endpoint *e, const struct endpoint_world *w, const 
         return r;
     acknowledge_events(e);
     e->spoke |= e->speaks;
+    e->settled |= e->healthy != 0;
     *ret_snapshot = a->snapshot_version;
     wait_ms = a->next_ms;
     for (size_t i = 0; i < a->n_channels; i++)

@@ -78,9 +78,10 @@ struct endpoint {
     struct endpoint_event events[ENDPOINT_MAX_EVENTS];
     int n_events, n_sent;
 
-    bool speaks; /* the request in flight tells of its channel */
-    bool spoke;  /* and one such was answered, ever */
-    char *body;  /* of the request in flight or to be sent again; owned */
+    bool speaks;  /* the request in flight tells of its channel */
+    bool spoke;   /* and one such was answered, ever */
+    bool settled; /* has run something healthily, and that was heard */
+    char *body;   /* of the request in flight or to be sent again; owned */
     size_t body_len;
     int failures;   /* in a row */
     int64_t due_ms; /* next request; ENDPOINT_NEVER */

@@ -75,7 +75,9 @@ static void come_back(struct endpoint *e, const struct endpoint_world *w)
     e->lived_ms = w->lives ? w->boot_ms : 0;
     e->applying = -1;
     e->quarantined |= UINT64_C(1) << died_of; /* it still runs what it ran before */
-    endpoint_add_event(e, w, EVENT_ROLLED_BACK, died_of, "unclean-boot", true);
+    /* As the real agent tells it, with evidence (a kernel's log) that names the consumer. */
+    endpoint_add_event(e, w, EVENT_CRASH, died_of, "unclean-boot", false);
+    endpoint_add_event(e, w, EVENT_ROLLED_BACK, died_of, "boot-failed", true);
     w->catalog->releases[died_of].rolled_back++;
     w->catalog->releases[died_of].dead--;
 }

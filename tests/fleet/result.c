@@ -83,11 +83,11 @@ static json_t *grants_json(const struct result *r, const struct catalog *c)
 int result_write(const struct result *r, const struct catalog *c, const struct endpoint *endpoints,
                  size_t n_endpoints, const char *path, struct err *err)
 {
-    json_auto_t *o =
-        json_pack("{s:I, s:I, s:I, s:I, s:o, s:o, s:o}", "agents", (json_int_t)n_endpoints,
-                  "enrolled", (json_int_t)r->enrolled, "requests", (json_int_t)r->requests,
-                  "permits", (json_int_t)r->permits, "errors", errors_json(r), "by_release",
-                  releases_json(c, endpoints, n_endpoints), "grants", grants_json(r, c));
+    json_auto_t *o = json_pack(
+        "{s:I, s:b, s:I, s:I, s:I, s:o, s:o, s:o}", "agents", (json_int_t)n_endpoints, "lives",
+        (int)r->lives, "enrolled", (json_int_t)r->enrolled, "requests", (json_int_t)r->requests,
+        "permits", (json_int_t)r->permits, "errors", errors_json(r), "by_release",
+        releases_json(c, endpoints, n_endpoints), "grants", grants_json(r, c));
     _cleanup_(free_p)
     char *text = o ? json_dumps(o, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
 

@@ -2,9 +2,10 @@
  * result: what the fleet saw, for result.json:
  *
  *   {"agents", "enrolled", "requests", "errors": {slug: count}, "permits",
+ *    "lives",                                          ordinary life has begun
  *    "by_release": {version: {"running", "applied", "healthy", "dead", "killed", "rolled_back",
  *                             "recalled", "refused"}},
- *    "grants": [{"device", "digest", "nonce"}]}     exposures that the server acknowledged
+ *    "grants": [{"device", "digest", "nonce"}]}        exposures that the server acknowledged
  */
 #ifndef FIREBREAK_FLEET_RESULT_H
 #define FIREBREAK_FLEET_RESULT_H
@@ -13,6 +14,7 @@
 
 struct result {
     int64_t enrolled, requests, permits;
+    bool lives;
     int64_t errors[ERR_N_CODES]; /* by code */
     struct result_grant {
         char device[DEVICE_ID_LEN + 1];

@@ -33,9 +33,10 @@ struct run {
     struct pool *pool;
     struct metadata_thread *metadata;
     struct result result;
-    int64_t n_spoke;  /* endpoints whose check-in about their channel was answered */
-    bool ready;       /* all of them were */
-    struct err fatal; /* ends the loop */
+    int64_t n_spoke;   /* endpoints whose check-in about their channel was answered */
+    bool ready;        /* all of them were */
+    int64_t n_settled; /* endpoints that have run something healthily */
+    struct err fatal;  /* ends the loop */
 };
 
 static struct endpoint_world world(struct run *run)
@@ -44,7 +45,7 @@ static struct endpoint_world world(struct run *run)
                                    .catalog = &run->catalog,
                                    .view = run->view,
                                    .boot_ms = clock_boot_ms(run->clock),
-                                   .lives = run->ready && run->o->script->life.on};
+                                   .lives = run->result.lives};
 }
 
 static void count_error(struct run *run, enum err_code code)
@@ -71,7 +72,7 @@ static enum err_code problem_code(const struct http_response *rs)
 static void take_answer(struct run *run, struct endpoint *e, const struct http_response *rs)
 {
     const struct endpoint_world w = world(run);
-    bool enrolling = e->phase == ENDPOINT_ENROL, spoke = e->spoke;
+    bool enrolling = e->phase == ENDPOINT_ENROL, spoke = e->spoke, settled = e->settled;
     struct endpoint_grant grant;
     struct err err = {0};
     int64_t snapshot;
@@ -80,6 +81,7 @@ static void take_answer(struct run *run, struct endpoint *e, const struct http_r
         count_error(run, err.code);
     run->result.enrolled += enrolling && e->phase == ENDPOINT_ACTIVE;
     run->n_spoke += !spoke && e->spoke;
+    run->n_settled += !settled && e->settled;
     if (grant.granted && result_add_grant(&run->result, e->device, &grant, &err) < 0)
         run->fatal = err;
     if (snapshot > (run->view ? run->view->snapshot_version : 0))
@@ -202,6 +204,16 @@ static int tell_ready(struct run *run, struct err *err)
     return run->o->ready_file ? file_write_durable(run->o->ready_file, "ready\n", 6, 0644, err) : 0;
 }
 
+/* Ordinary life begins once there is something to live with. */
+static void tell_lives(struct run *run)
+{
+    if (run->result.lives || !run->o->script->life.on ||
+        run->n_settled < run->o->script->n_endpoints)
+        return;
+    run->result.lives = true;
+    log_info("fleet", "all run content that has soaked; ordinary life begins");
+}
+
 static int write_result(const struct run *run, struct err *err)
 {
     return result_write(&run->result, &run->catalog, run->endpoints,
@@ -240,6 +252,7 @@ static int loop(struct run *run, struct err *err)
             r = pool_run(run->pool, next_ms > 0 ? next_ms : 0, run->o->stop_fd, on_done, run, err);
         if (r == 0)
             r = tell_ready(run, err);
+        tell_lives(run);
         if (r == 0 && run->fatal.code != ERR_OK) {
             *err = run->fatal;
             r = -(int)err->code;

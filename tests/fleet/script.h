@@ -40,8 +40,8 @@ struct script_group {
     int64_t recover_share_ppm, recover_ticks, recover_max_ticks;
 };
 
-/* What happens to devices anyway, once all have been heard: the life of the simulator's scenarios
- * (canary/sim/scenarios/README.md), per device and hour in millionths. */
+/* What happens to devices anyway, once all run soaked content: the life of the simulator's
+ * scenarios (canary/sim/scenarios/README.md), per device and hour in millionths. */
 struct script_life {
     bool on;
     int64_t minute_ms; /* length of a minute in what follows: a scenario may be played faster */

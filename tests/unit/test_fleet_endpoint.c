@@ -342,8 +342,11 @@ static void test_crash_and_return(void **state)
     assert_int_equal(s->e.due_ms, s->w.boot_ms + 5 * TICK_MS);
     s->w.boot_ms = s->e.due_ms;
     assert_string_equal(hear(s)->running, "");
-    assert_true(heard_event(s, EVENT_ROLLED_BACK));
-    assert_true(s->heard->events[0].blamed);
+    assert_int_equal(s->heard->n_events, 2);
+    assert_int_equal(s->heard->events[0].kind, EVENT_CRASH);
+    assert_string_equal(s->heard->events[0].cause, "unclean-boot");
+    assert_int_equal(s->heard->events[1].kind, EVENT_ROLLED_BACK);
+    assert_true(s->heard->events[1].blamed);
     assert_int_equal(s->heard->number, 1);
     assert_string_not_equal(s->heard->epoch, epoch);
     assert_false(s->heard->channels[0].has_ready); /* quarantined */
@@ -536,8 +539,8 @@ static void test_crash_at_reboot(void **state)
     assert_in_range(s->e.due_ms - s->w.boot_ms, 6 * TICK_MS, 10 * TICK_MS);
     s->w.boot_ms = s->e.due_ms;
     assert_string_equal(hear(s)->running, s->catalog.releases[0].digest);
-    assert_int_equal(only_event(s)->kind, EVENT_ROLLED_BACK);
-    assert_true(only_event(s)->blamed);
+    assert_true(heard_event(s, EVENT_CRASH));
+    assert_true(heard_event(s, EVENT_ROLLED_BACK));
     assert_false(s->heard->channels[0].has_ready);
     assert_int_equal(s->catalog.releases[1].dead, 0);
     assert_int_equal(s->catalog.releases[1].killed, 1);
