@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "api/commit_reply.h"
 #include "rollouts/exclude.h"
+#include "calibrate/calibrate.h"
 #include "rollouts/flight.h"
 #include "api/handlers.h"
 #include "http/http.h"
@@ -370,6 +371,8 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
     if (dc)
         put_channel(dc, d, cc, f, m, h->batch);
     ms = flight_interval_ms(f, m, s->config.checkin_interval_ms);
+    if (ch)
+        ms = calibrate_hear(ch, d, &hearing, ret->permit != NULL, ms);
     memcpy(ret->channel, cc->channel, sizeof ret->channel);
     if (!ret->permit)
         snprintf(ret->wait, sizeof ret->wait, "%s", wait_name(decide.wait));
@@ -408,6 +411,11 @@ static void hear_others(struct server *s, struct device *d, const struct heard *
             put_row(dc, d, h->batch);
         }
     }
+    calibrate_hear_others(s, d,
+                          &(struct hearing){.checkin = h->checkin,
+                                            .fresh = h->fresh,
+                                            .leaving = is_leaving(h),
+                                            .wall_ms = h->wall_ms});
 }
 
 /* Nothing is taken in, but it is alive: a repeat, or refused after it proved who it is. */
@@ -419,6 +427,7 @@ static void hear_alive(struct server *s, const struct device *d)
         if (f && d->index < f->arms.n && f->arms.rows[d->index].known)
             flight_alive(f, &f->arms.rows[d->index]);
     }
+    calibrate_alive(s, d);
 }
 
 /* --- more than can be stored ------------------------------------------------------------------ */

@@ -84,8 +84,9 @@ struct release_ref {
 
 struct channel {
     char name[CHANNEL_NAME_MAX];
-    bool gone;             /* targets delegates it no longer: it rests, its rows stay */
-    struct flight *flight; /* the latest; NULL: none yet */
+    bool gone;                       /* targets delegates it no longer: it rests, its rows stay */
+    struct flight *flight;           /* the latest; NULL: none yet */
+    struct calibration *calibration; /* likewise */
     struct release_ref baseline, baseline_before;
     struct recall *recalls;
     int n_recalls;
@@ -101,7 +102,7 @@ struct channel {
 struct rollouts {
     struct channel *channels;
     int n_channels;
-    int64_t last_id;
+    int64_t last_id, last_calibration;
 };
 
 /* One that targets delegates; any that ever was. NULL: there is none. */
@@ -198,6 +199,11 @@ void flight_topology(const struct fleet *fleet, const char *channel, struct topo
 bool flight_shared_row_halted(const struct flight *f);
 /* Row of a cohort: by name, else the row that small ones share; -1. */
 int flight_cohort(const struct topology *t, const char *cohort);
+/* The gate's word on a tick's facts. Contradicting facts are our own mistake: nobody is admitted on
+ * them. */
+void flight_decide(struct flight *f, const struct facts *x, struct rollout_decision *ret);
+/* So late that the server or its machine was away: the tick begins anew. */
+bool flight_stood_still(const struct flight *f, int64_t boot_ms);
 /* The tick is over: freeze, move the threshold, begin the next one at boot_ms. */
 int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot_ms);
 /* After a restart or a stall: unresolved trials get fresh deadlines, both arms alike. */

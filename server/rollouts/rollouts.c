@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "calibrate/calibrate.h"
 #include "repo/repo.h"
 #include "rollouts/rollouts_internal.h"
 
@@ -114,6 +115,7 @@ void rollouts_free(struct rollouts *r)
         return;
     for (int i = 0; i < r->n_channels; i++) {
         flight_free(r->channels[i].flight);
+        calibration_free(r->channels[i].calibration);
         free(r->channels[i].recalls);
         free(r->channels[i].plan_text);
         json_decref(r->channels[i].obeyed);

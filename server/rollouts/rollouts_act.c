@@ -6,6 +6,7 @@
 #include "audit.h"
 #include "base/cleanup.h"
 #include "base/utf8.h"
+#include "calibrate/calibrate.h"
 #include "controller.h"
 #include "policy_file.h"
 #include "repo/repo.h"
@@ -221,6 +222,7 @@ int rollouts_start(struct server *s, const struct act *a, struct err *err)
         ch->flight->state = ROLLOUT_SUPERSEDED;
         put_flight(b, ch->flight);
     }
+    calibrate_supersede(s, ch, b);
     flight_free(ch->flight);
     ch->flight = f;
     ch->approval_by[0] = '\0';

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "calibrate/calibrate.h"
 #include "policy_file.h"
 #include "repo/repo.h"
 #include "rollouts/rollouts_internal.h"
@@ -523,6 +524,8 @@ int rollouts_open(struct server *s, struct rollouts **ret, struct err *err)
         rc = load_rows(s, &l, err);
     if (rc == 0)
         rc = load_arms(s, &l, err);
+    if (rc == 0)
+        rc = calibrate_load(s, r, err);
     if (rc < 0) {
         rollouts_free(r);
         return err_context(err, rc, "load rollouts");

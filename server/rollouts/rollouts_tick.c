@@ -6,6 +6,7 @@
 #include "audit.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "calibrate/calibrate.h"
 #include "controller.h"
 #include "metrics.h"
 #include "repo/repo.h"
@@ -89,6 +90,7 @@ int flight_halt(struct server *s, struct channel *ch, struct store_batch *b, str
     f->state = ROLLOUT_HALTED;
     f->ended_ms = clock_wall_ms(s->clock);
     admission_close(&f->admission);
+    calibrate_supersede(s, ch, b);
     if (strcmp(ch->baseline.digest, f->digest) == 0) { /* it had been complete */
         ch->baseline = ch->baseline_before;
         ch->baseline_before = (struct release_ref){0};
@@ -166,8 +168,7 @@ static int act_on(struct server *s, struct channel *ch, const struct rollout_dec
     return some ? recall_halted(s, ch, b, err) : 0;
 }
 
-/* Contradicting facts are our own mistake: nobody is admitted on them. */
-static void decide(struct flight *f, const struct facts *x, struct rollout_decision *ret)
+void flight_decide(struct flight *f, const struct facts *x, struct rollout_decision *ret)
 {
     if (rollout_tick(&f->gate, &x->f, ret) == 0)
         return;
@@ -221,7 +222,7 @@ static int end_tick(struct server *s, struct channel *ch, int64_t boot_ms, struc
     f->elapsed_ms += boot_ms - f->tick_begun_boot_ms;
     f->tick_begun_boot_ms = boot_ms;
     facts_collect(s, f, x);
-    decide(f, x, d);
+    flight_decide(f, x, d);
     r = act_on(s, ch, d, b, &halts, err);
     if (r == 0)
         r = note_audit(s, b, f, d, before, halts);
@@ -242,6 +243,11 @@ static int end_tick(struct server *s, struct channel *ch, int64_t boot_ms, struc
     return commit_channel(s, ch, halts, b, err);
 }
 
+bool flight_stood_still(const struct flight *f, int64_t boot_ms)
+{
+    return boot_ms - f->tick_begun_boot_ms - f->tick_ms > STALL_TICKS * f->tick_ms + STALL_MORE_MS;
+}
+
 static int64_t tick_channel(struct server *s, struct channel *ch)
 {
     struct flight *f = ch->flight;
@@ -251,7 +257,7 @@ static int64_t tick_channel(struct server *s, struct channel *ch)
 
     if (late_ms < 0)
         return -late_ms;
-    if (late_ms > STALL_TICKS * f->tick_ms + STALL_MORE_MS) {
+    if (flight_stood_still(f, boot_ms)) {
         log_warn("rollouts", "%s/%s: the server stood still for %lld ms; the tick begins anew",
                  f->channel, f->version, (long long)late_ms);
         flight_resume(f, boot_ms);
@@ -301,6 +307,11 @@ int64_t rollouts_tick(struct server *s)
 
         if (ms < next_ms)
             next_ms = ms;
+    }
+    if (!atomic_load(&s->degraded)) {
+        int64_t ms = calibrate_tick(s);
+
+        next_ms = ms < next_ms ? ms : next_ms;
     }
     return next_ms;
 }

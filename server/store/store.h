@@ -123,6 +123,18 @@ struct row_setting { /* small singletons: plan serials, baseline of a channel */
     const char *key, *value;
 };
 
+struct row_calibration {
+    int64_t id;
+    const char *channel, *policy, *state, *why, *by; /* policy: its JSON as started */
+    int64_t started_ms, ended_ms;                    /* ended_ms -1: not yet */
+    const char *options, *totals;                    /* JSON */
+};
+
+struct row_calibration_round {
+    int64_t calibration, round, at_ms;
+    const char *result; /* JSON */
+};
+
 /* --- batches --------------------------------------------------------------------------------- */
 
 struct store_batch;
@@ -145,7 +157,9 @@ void store_batch_free(struct store_batch *b); /* only where it was not submitted
     X(enrolment)                                                                                   \
     X(recall)                                                                                      \
     X(approval)                                                                                    \
-    X(setting)
+    X(setting)                                                                                     \
+    X(calibration)                                                                                 \
+    X(calibration_round)
 #define X(noun) void store_put_##noun(struct store_batch *b, const struct row_##noun *row);
 STORE_ROWS(X)
 #undef X

@@ -77,5 +77,13 @@ const struct store_table store_tables[STORE_N_NOUNS] = {
         TEXT(approval, by), TEXT(approval, reason), INT(approval, at_ms), BOOL(approval, open)}},
     TABLE(setting, "settings", 1), .columns = {
         TEXT(setting, key), TEXT(setting, value)}},
+    TABLE(calibration, "calibrations", 1), .columns = {
+        INT(calibration, id), TEXT(calibration, channel), TEXT(calibration, policy),
+        TEXT(calibration, state), TEXT(calibration, why), TEXT(calibration, by),
+        INT(calibration, started_ms), INT(calibration, ended_ms), TEXT(calibration, options),
+        TEXT(calibration, totals)}},
+    TABLE(calibration_round, "calibration_rounds", 2), .columns = {
+        INT(calibration_round, calibration), INT(calibration_round, round),
+        INT(calibration_round, at_ms), TEXT(calibration_round, result)}},
 };
 /* clang-format on */
