@@ -19,6 +19,10 @@ void h_rollout_promote(struct request *rq); /* POST /api/v1/channels/{}/promote 
 
 void h_policies(struct request *rq); /* GET /api/v1/policies */
 
+void h_calibration_status(struct request *rq); /* GET  /api/v1/channels/{}/calibration */
+void h_calibration_start(struct request *rq);  /* POST /api/v1/channels/{}/calibration */
+void h_calibration_stop(struct request *rq);   /* POST /api/v1/channels/{}/calibration/stop */
+
 void h_overview(struct request *rq); /* GET /api/v1/overview */
 
 void h_repo_metadata(struct request *rq); /* GET /repo/metadata/{} */

@@ -51,6 +51,10 @@ const struct route routes[] = {
     {"POST", CHANNEL "/halt",     ROLE_RELEASER, ACT_MAX,     ROUTE_ASYNC, h_rollout_halt,     "stop and recall"},
     {"POST", CHANNEL "/promote",  ROLE_RELEASER, ACT_MAX,     ROUTE_ASYNC, h_rollout_promote,  "open the next ring"},
 
+    {"GET",  CHANNEL "/calibration",      ROLE_VIEWER,   0,       0,           h_calibration_status, "the gate without a release: what it found"},
+    {"POST", CHANNEL "/calibration",      ROLE_RELEASER, ACT_MAX, ROUTE_ASYNC, h_calibration_start,  "start calibrating"},
+    {"POST", CHANNEL "/calibration/stop", ROLE_RELEASER, ACT_MAX, ROUTE_ASYNC, h_calibration_stop,   "stop calibrating"},
+
     {"POST", "/api/v1/enrolment-tokens", ROLE_ADMIN, ACT_MAX, ROUTE_ASYNC, h_enrolment_create, "make an enrolment token"},
     {"POST", "/api/v1/devices/exclusions", ROLE_APPROVER, ACT_MAX, ROUTE_ASYNC, h_exclusion_create, "take devices out of the evidence"},
     {"POST", "/api/v1/operators",        ROLE_ADMIN, ACT_MAX, ROUTE_ASYNC, h_operator_create,  "make an operator"},

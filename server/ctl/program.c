@@ -142,6 +142,17 @@ static const struct cli_opt watch_opts[] = {
     {0},
 };
 
+static const struct cli_opt calibrate_opts[] = {
+    {"policy", "NAME", "a policy of the server (standard)", false, false},
+    {"rounds", "N", "rollouts of nothing to play (20)", false, false},
+    {"lanes", "N", "so many at once, on the same telemetry (4; 1 above 100,000 devices)", false,
+     false},
+    {"share-percent", "N", "of the devices take part (as many as the policy's budget allows)",
+     false, false},
+    {"limit-hours", "N", "a round is watched no longer (24)", false, false},
+    {0},
+};
+
 static const struct cli_opt audit_opts[] = {
     {"limit", "N", "the last N entries (50)", false, false},
     {0},
@@ -178,6 +189,11 @@ static const struct cli_verb verbs[] = {
      rollout_halt_run},
     {"rollout promote", "C/V", "open the next ring without proof; needs two people", promote_opts,
      rollout_promote_run},
+    {"calibrate start", "C", "the gate on the channel's telemetry without a release",
+     calibrate_opts, calibrate_start_run},
+    {"calibrate status", "C", "false alarms, the fleet's own rates, what they say of the policy",
+     NULL, calibrate_status_run},
+    {"calibrate stop", "C", "end it; what was found stays", NULL, calibrate_stop_run},
     {"token create", NULL, "make an enrolment token for devices", token_opts, token_create_run},
     {"token create-operator", NULL, "make an operator and a bearer token", operator_opts,
      token_create_operator_run},

@@ -33,6 +33,9 @@ int rollout_explain_run(struct cli *cli, struct err *err);
 int rollout_record_run(struct cli *cli, struct err *err);
 int rollout_halt_run(struct cli *cli, struct err *err);
 int rollout_promote_run(struct cli *cli, struct err *err);
+int calibrate_start_run(struct cli *cli, struct err *err);
+int calibrate_status_run(struct cli *cli, struct err *err);
+int calibrate_stop_run(struct cli *cli, struct err *err);
 int watch_run(struct cli *cli, struct err *err);
 
 int repo_get_run(struct cli *cli, struct err *err);
