@@ -9,6 +9,7 @@
 #include "others.h"
 #include "policy_file.h"
 #include "replay_tell.h"
+#include "report.h"
 #include "run_record.h"
 #include "table.h"
 
@@ -30,6 +31,7 @@ static int golden_verb(struct cli *cli, struct err *err)
 struct request {
     struct policy policy;
     const char *scenarios_dir, *record; /* record: a file, or NULL */
+    struct report_file report;          /* path NULL: none */
     int other;                          /* enum other_kind, or -1: the gate */
     bool against;                       /* the others, too */
     int64_t seeds, seed, threads, fleet, budget;
@@ -42,6 +44,28 @@ static const char *policies_dir(const struct cli *cli)
     const char *dir = cli_get(cli, "policies");
 
     return dir ? dir : FIREBREAK_POLICIES_DIR;
+}
+
+/* What writes one rollout to a file. */
+static int read_single(const struct cli *cli, struct request *q, struct err *err)
+{
+    const char *what;
+
+    q->record = cli_get(cli, "record");
+    q->report = (struct report_file){cli_get(cli, "svg"), (uint64_t)q->seed};
+    if (!q->record && !q->report.path)
+        return 0;
+    what = q->record ? "--record" : "--svg";
+    if (q->record && q->report.path)
+        return err_set(err, ERR_USAGE, "--record and --svg in one call");
+    if (!cli_has(cli, "seeds"))
+        q->seeds = 1;
+    if (q->seeds != 1 || strcmp(cli_get(cli, "scenario"), "all") == 0)
+        return err_set(err, ERR_USAGE, "%s is of one rollout: one scenario, one seed", what);
+    if (q->other >= 0)
+        return err_set(err, ERR_USAGE, "%s is of the gate's verdicts; '%s' has none", what,
+                       other_name((enum other_kind)q->other));
+    return 0;
 }
 
 static int read_request(const struct cli *cli, struct request *q, struct err *err)
@@ -73,17 +97,7 @@ static int read_request(const struct cli *cli, struct request *q, struct err *er
     q->scenarios_dir = cli_get(cli, "scenarios");
     if (!q->scenarios_dir)
         q->scenarios_dir = FIREBREAK_SCENARIOS_DIR;
-    q->record = cli_get(cli, "record");
-    if (!q->record)
-        return r;
-    if (!cli_has(cli, "seeds"))
-        q->seeds = 1;
-    if (r == 0 && (q->seeds != 1 || strcmp(cli_get(cli, "scenario"), "all") == 0))
-        r = err_set(err, ERR_USAGE, "--record is of one rollout: one scenario, one seed");
-    if (r == 0 && q->other >= 0)
-        r = err_set(err, ERR_USAGE, "--record is of the gate's verdicts; '%s' has none",
-                    other_name((enum other_kind)q->other));
-    return r;
+    return r < 0 ? r : read_single(cli, q, err);
 }
 
 /* Play all seeds by one policy and tell the row; targets: NULL, or what was promised. */
@@ -140,8 +154,10 @@ static int run_scenario(const struct cli *cli, struct request *q, const char *na
                             .policy_name = q->policy.name,
                             .seeds = (int)q->seeds,
                             .seed = (uint64_t)q->seed,
-                            .play = q->record ? run_record : NULL,
-                            .ctx = q->record,
+                            .play = q->record        ? run_record
+                                    : q->report.path ? report_play
+                                                     : NULL,
+                            .ctx = q->record ? (const void *)q->record : &q->report,
                             .threads = (int)q->threads,
                             .progress = isatty(STDERR_FILENO) ? stderr : NULL};
     bool standard_fleet;
@@ -266,6 +282,7 @@ static const struct cli_opt run_opts[] = {
     {"threads", "N", "threads (default: one a processor); the result does not depend on it", false,
      false},
     {"record", "FILE", "write the rollout, tick by tick, for 'replay'; of one seed", false, false},
+    {"svg", "FILE", "draw the rollout, against rollouts without a gate; of one seed", false, false},
     {"scenarios", "DIR", "where NAME.json of a scenario is", false, false},
     {"policies", "DIR", "where NAME.json of a policy is", false, false},
     {0},

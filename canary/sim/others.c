@@ -214,6 +214,7 @@ static bool person_notices(struct steer *st)
 static void judge(struct steer *st)
 {
     if (person_notices(st)) {
+        st->out->by_person = st->out->halt_min < 0.0;
         stop(st, true);
         return;
     }

@@ -22,6 +22,7 @@ struct outcome {
     bool passed_cr; /* the policy's tightest CR margin was shown and the ring behind it opened */
     double peak_checkins;
     int metric, node; /* first halt's evidence; metric -1: direct or none; node -1: none */
+    bool by_person;   /* no rule stopped it, a person who noticed did (others.h) */
 };
 
 /* Told after each tick; for reports. */

@@ -13,10 +13,12 @@ fb_unit(tolerance fb_canary)
 
 # unit tests of canary/sim/
 fb_unit(random fb_sim)
+fb_unit(report fb_sim)
 fb_unit(replay fb_sim)
 fb_unit(golden fb_sim)
 fb_unit(others fb_sim)
 fb_unit(scenario fb_sim)
 fb_unit(sim_fleet fb_sim)
 fb_unit(sim_run fb_sim)
+fb_unit(svg fb_sim)
 fb_unit(table fb_sim)
