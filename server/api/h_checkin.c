@@ -295,7 +295,9 @@ static void put_row(const struct device_channel *dc, const struct device *d, str
                                      .marks = dc->marks,
                                      .marks_from = dc->marks_from,
                                      .crash_tick = dc->crash_tick,
-                                     .reboot_tick = dc->reboot_tick};
+                                     .reboot_tick = dc->reboot_tick,
+                                     .figures = dc->figures,
+                                     .figures_tick = dc->figures_tick};
 
     store_put_device_channel(b, &row);
 }
@@ -307,6 +309,8 @@ static void note_marks(struct device_channel *dc, const struct arm *m)
     dc->marks_from = m ? m->marks_from : 0;
     dc->crash_tick = m ? m->crash_tick : -1;
     dc->reboot_tick = m ? m->reboot_tick : -1;
+    dc->figures = m ? m->figures : 0;
+    dc->figures_tick = m ? m->figures_tick : -1;
 }
 
 static void put_channel(struct device_channel *dc, const struct device *d,

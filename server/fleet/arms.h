@@ -28,9 +28,10 @@
     X(RECALLED, "recalled")
 
 /* First events, one bit a metric (1 << METRIC_x), and what keeps a device out of some metrics. */
-#define MARK_FLAKY 0x40 /* a crash in the 7 days before it staged: not in CR */
-#define MARK_BARE  0x80 /* ran nothing on the channel then: reports no crash, not in CR and RB */
-#define MARKS_KEPT (MARK_FLAKY | MARK_BARE) /* whatever becomes of first events */
+#define MARK_FLAKY  0x40  /* a crash in the 7 days before it staged: not in CR */
+#define MARK_BARE   0x80  /* ran nothing on the channel then: reports no crash, not in CR and RB */
+#define MARK_FIGURE 0x100 /* << i: in the i-th metric of the policy's own */
+#define MARKS_KEPT  (MARK_FLAKY | MARK_BARE) /* whatever becomes of first events */
 
 enum arm_state {
 #define X(name, text) ARM_##name,
@@ -66,9 +67,11 @@ struct arm {
     int32_t crash_tick, reboot_tick; /* of its first crash, its last announced reboot; -1 */
     uint8_t state, stratum;
     uint8_t watched; /* stratum in SA, SL, RB and CR, as of its last check-in; N_STRATA none */
-    uint8_t marks;
-    uint8_t group; /* enrolment group, as far as groups are told apart */
-    int8_t cohort; /* -1: no row left for it */
+    uint16_t marks;
+    uint16_t figures;     /* what its consumer said in the tick below; see flight_figures.c */
+    int32_t figures_tick; /* -1 never */
+    uint8_t group;        /* enrolment group, as far as groups are told apart */
+    int8_t cohort;        /* -1: no row left for it */
     int acks;
     char nonce[NONCE_LEN + 1]; /* of the last permit */
     bool known;                /* filled in */

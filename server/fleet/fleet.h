@@ -27,8 +27,8 @@ struct device_channel {
     char hold[64];
     int64_t ready_tick, last_tick; /* of the channel's rollout; -1 */
     bool canary;                   /* by its owner's configuration */
-    uint8_t marks;                 /* of its arm, as of the last check-in; see arms.h */
-    int32_t marks_from, crash_tick, reboot_tick;
+    uint16_t marks, figures;       /* of its arm, as of the last check-in; see arms.h */
+    int32_t marks_from, crash_tick, reboot_tick, figures_tick;
 };
 
 struct device {

@@ -54,7 +54,9 @@ static int on_device_channel(void *ctx, const struct row_device_channel *row, st
     dc->ready_tick = row->ready_tick;
     dc->last_tick = row->last_tick;
     dc->canary = row->canary;
-    dc->marks = (uint8_t)row->marks;
+    dc->marks = (uint16_t)row->marks;
+    dc->figures = (uint16_t)row->figures;
+    dc->figures_tick = (int32_t)row->figures_tick;
     dc->marks_from = (int32_t)row->marks_from;
     dc->crash_tick = (int32_t)row->crash_tick;
     dc->reboot_tick = (int32_t)row->reboot_tick;

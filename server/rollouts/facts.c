@@ -92,6 +92,8 @@ void facts_collect(const struct server *s, struct flight *f, struct facts *ret)
         counters_resolve(&f->counters, f->tick - COUNTERS_LAG, ret->batches, FACTS_MAX_BATCHES);
     ret->f.n_batches += flight_watch_resolve(f, f->elapsed_ms, ret->batches + ret->f.n_batches,
                                              FACTS_MAX_BATCHES - ret->f.n_batches);
+    ret->f.n_batches += flight_figures_batches(f, ret->batches + ret->f.n_batches,
+                                               FACTS_MAX_BATCHES - ret->f.n_batches);
     sum_controls(&ret->f);
     ret->f.silent_groups = counters_silent_groups(&f->counters, f->tick - COUNTERS_LAG);
     ret->f.groups = fleet_groups(s->fleet);

@@ -33,6 +33,12 @@ struct flight_note {
     char text[GATE_REASON_MAX];
 };
 
+/* Of one metric of the policy's own, in one tick: devices that said it, and were above its limit.
+ */
+struct figure_count {
+    int32_t said, failed;
+};
+
 struct flight {
     int64_t id, sequence;
     int64_t started_ms, ended_ms, halted_after_ms; /* wall, wall, own clock; -1 not */
@@ -62,6 +68,7 @@ struct flight {
     struct watch silence, long_silence, reboots;          /* SA, SL, RB */
     struct watch alive;                                   /* heard lately: at risk in CR */
     int32_t crashes[GATE_MAX_COHORTS][N_STRATA][N_SIDES]; /* CR, this tick */
+    struct figure_count figures[GATE_MAX_COHORTS][N_STRATA][N_SIDES][POLICY_MAX_EXTRAS];
     int64_t marks_from; /* the tick that this round of first events began in */
 
     struct flight_note history[FLIGHT_HISTORY];
@@ -176,6 +183,15 @@ void flight_watch_open(struct flight *f, int64_t interval_ms);
 int flight_watch_resolve(struct flight *f, int64_t now_ms, struct batch *ret, int max);
 void flight_watch_turn(struct flight *f, int64_t now_ms, bool staged_more);
 void flight_watch_resume(struct flight *f);
+
+/* --- the consumer's figures (flight_figures.c) ------------------------------------------------ */
+
+/* Part of flight_hear, once it is known what the device runs. */
+void flight_figures_hear(struct flight *f, struct arm *m, const struct hearing *h);
+/* Of the present tick; at most max. */
+int flight_figures_batches(const struct flight *f, struct batch *ret, int max);
+void flight_figures_turn(struct flight *f);
+void flight_figures_resume(struct flight *f);
 
 /* --- who is asked every tick (flight_track.c) ------------------------------------------------- */
 

@@ -40,6 +40,7 @@ static void arm_fill(struct flight *f, struct arm *m, const struct device *d, in
                       .watched = N_STRATA,
                       .crash_tick = -1,
                       .reboot_tick = -1,
+                      .figures_tick = -1,
                       .stratum = N_STRATA,
                       .canary = device_in_canary_group(d, f->channel),
                       .excluded = d->no_evidence,
@@ -264,6 +265,7 @@ bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const 
         counters_excuse(&f->counters, &m->standing, f->tick);
     flight_watch_hear(f, m, h);
     hear_ready(f, m, d, h);
+    flight_figures_hear(f, m, h);
     for (size_t i = 0; i < h->checkin->n_events; i++)
         if (h->fresh[i])
             hear_event(f, m, &h->checkin->events[i]);

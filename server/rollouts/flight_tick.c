@@ -220,6 +220,7 @@ int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot
     f->tick_begun_boot_ms = boot_ms;
     f->person_promotes = false;
     flight_watch_turn(f, f->elapsed_ms, staged_more);
+    flight_figures_turn(f);
     tally_turn(&f->tally, (int32_t)f->tick, f->elapsed_ms);
     flight_track(f);
     memset(f->control_crashes, 0, sizeof f->control_crashes);
@@ -261,6 +262,7 @@ void flight_resume(struct flight *f, int64_t boot_ms)
     memset(&f->counters, 0, sizeof f->counters);
     f->tick_begun_boot_ms = boot_ms;
     flight_watch_resume(f);
+    flight_figures_resume(f);
     for (int64_t i = 0; i < f->arms.n; i++) {
         struct arm *m = &f->arms.rows[i];
         enum arm_side side;

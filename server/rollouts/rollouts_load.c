@@ -409,6 +409,8 @@ static void arm_from_channel(struct flight *f, struct arm *m, const struct devic
     m->marks_from = dc->marks_from;
     m->crash_tick = dc->crash_tick;
     m->reboot_tick = dc->reboot_tick;
+    m->figures = dc->figures;
+    m->figures_tick = dc->figures_tick;
     m->first_ready = (int32_t)dc->ready_tick;
     if (strcmp(dc->ready, f->digest) != 0)
         return;

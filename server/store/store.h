@@ -46,6 +46,7 @@ struct row_device_channel {
     /* First events in that rollout (arms.h): bits, the tick that this round of them began in, the
      * tick of the crash among them and of the last announced reboot (-1 none). */
     int64_t marks, marks_from, crash_tick, reboot_tick;
+    int64_t figures, figures_tick; /* what its consumer said in that tick (flight_figures.c); -1 */
 };
 
 /* One exposure per (device, digest); written before the permit leaves. Later states replace it. */

@@ -36,7 +36,8 @@ const struct store_table store_tables[STORE_N_NOUNS] = {
         TEXT(device_channel, hold), TEXT(device_channel, ready), INT(device_channel, ready_tick),
         INT(device_channel, last_tick), BOOL(device_channel, canary),
         INT(device_channel, marks), INT(device_channel, marks_from),
-        INT(device_channel, crash_tick), INT(device_channel, reboot_tick)}},
+        INT(device_channel, crash_tick), INT(device_channel, reboot_tick),
+        INT(device_channel, figures), INT(device_channel, figures_tick)}},
     TABLE(exposure, "exposures", 2), .columns = {
         TEXT(exposure, device), TEXT(exposure, digest), TEXT(exposure, channel),
         TEXT(exposure, kind), TEXT(exposure, nonce), INT(exposure, at_ms), INT(exposure, tick),

@@ -395,7 +395,8 @@ struct dev {
     char running[65], ready[65];
     bool canary; /* by its own configuration */
     int64_t pace_wait_s;
-    int64_t snapshot; /* -1: the present one */
+    struct figures figures; /* of its consumer */
+    int64_t snapshot;       /* -1: the present one */
     struct event events[4];
     size_t n_events;
     char wait[32]; /* of the last answer; "" permit */
@@ -484,6 +485,7 @@ static void dev_body(struct site *t, const struct dev *d, struct buf *ret)
     if (cc->has_ready)
         strcpy(cc->nonce, d->nonce);
     cc->pace_wait_s = d->pace_wait_s;
+    cc->figures = d->figures;
     memcpy(c->events, d->events, sizeof d->events);
     c->n_events = d->n_events;
     must(checkin_dump(c, ret, &err), &err);

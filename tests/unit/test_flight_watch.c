@@ -24,6 +24,8 @@ struct life {
     double silent, reboot, crash, goodbye;
     int silent_ticks, reboot_ticks;
     double reboot_fails; /* comes back with an unclean boot */
+    double blocked;      /* its consumer says a figure above the limit */
+    bool says_nothing;
 };
 
 struct being {
@@ -44,7 +46,8 @@ struct world {
     struct being beings[N];
     uint64_t seed;
     bool halted;
-    int64_t batches[N_METRICS], failed_t[N_METRICS], failed_c[N_METRICS];
+    int64_t batches[GATE_METRICS], failed_t[GATE_METRICS], failed_c[GATE_METRICS];
+    int64_t treated[GATE_METRICS], controls[GATE_METRICS];
 };
 
 static double chance(struct world *w)
@@ -71,6 +74,16 @@ static void policy_of_test(struct policy *ret)
     ret->long_silence_ms = 15 * TICK_MS;
     ret->reboot_window_ms = 15 * TICK_MS;
     ret->fresh_wake_ms = 3 * TICK_MS;
+}
+
+#define BLOCKED ((enum metric)N_METRICS)
+#define LIMIT   50
+
+static void ask_for_figures(struct policy *p, bool halts)
+{
+    p->extras[0] =
+        (struct policy_metric){.name = "blocked", .limit = LIMIT, .weight = 0.2, .halts = halts};
+    p->n_extras = 1;
 }
 
 static void devices(struct world *w)
@@ -201,6 +214,11 @@ static void live(struct world *w, int i, const struct life *life)
         b->away--;
         return;
     }
+    w->checkin->channels[0].figures = (struct figures){
+        .rows = {{.name = "other", .value = 1e9},
+                 {.name = "blocked",
+                  .value = LIMIT + (chance(w) < life->blocked * b->frailty ? 0.5 : 0)}},
+        .n = life->says_nothing ? 1 : 2};
     if (b->unclean)
         say(w, EVENT_CRASH, b->running, "unclean-boot");
     b->unclean = false;
@@ -237,6 +255,8 @@ static void end_tick(struct world *w)
         w->batches[b->metric]++;
         w->failed_t[b->metric] += b->f_t;
         w->failed_c[b->metric] += b->f_c;
+        w->treated[b->metric] += b->n_t;
+        w->controls[b->metric] += b->n_c;
     }
     assert_int_equal(rollout_tick(&f->gate, &w->facts->f, &d), 0);
     w->halted |= d.verdict == VERDICT_HALT;
@@ -283,6 +303,8 @@ static void halts_on(enum metric m, const struct life *treated, const struct lif
         struct world *w;
 
         policy_of_test(&p);
+        if (m == BLOCKED)
+            ask_for_figures(&p, true);
         w = world_new(seed, &p);
         run(w, 300, treated, control);
         halts += w->halted;
@@ -339,6 +361,42 @@ static void reboots_without_return_halt(void **state)
     halts_on(METRIC_RB, &bad, &good);
 }
 
+/* Nobody crashes and nobody is silent: only the consumer can tell. */
+static void figures_above_the_limit_halt(void **state)
+{
+    struct life good = {.blocked = 0.005}, bad = {.blocked = 0.05};
+    struct policy p;
+    struct world *w;
+
+    (void)state;
+    halts_on(BLOCKED, &bad, &good);
+    policy_of_test(&p); /* that does not ask */
+    w = world_new(1, &p);
+    run(w, 300, &bad, &good);
+    assert_false(w->halted);
+    world_free(w);
+}
+
+static void figures_that_may_only_warn_warn(void **state)
+{
+    struct life good = {.blocked = 0.005}, bad = {.blocked = 0.05};
+    struct policy p;
+    struct world *w;
+    int warnings = 0;
+
+    (void)state;
+    policy_of_test(&p);
+    ask_for_figures(&p, false);
+    w = world_new(1, &p);
+    run(w, 300, &bad, &good);
+    assert_false(w->halted);
+    for (int i = 0; i < w->flight->last.n_reasons; i++)
+        warnings += w->flight->last.reasons[i].metric == BLOCKED &&
+                    w->flight->last.reasons[i].verdict == VERDICT_WARN;
+    assert_true(warnings > 0);
+    world_free(w);
+}
+
 static void doubled_crashes_halt(void **state)
 {
     struct life good = {.crash = 0.003}, bad = {.crash = 0.006};
@@ -387,23 +445,82 @@ static void each_first_event_counts_once(void **state)
     world_free(w);
 }
 
+/* In either arm, and who says nothing is in no trial. */
+static void each_first_figure_counts_once(void **state)
+{
+    const struct life above = {.blocked = 0.05}, quiet = {.says_nothing = true};
+    struct policy p;
+    struct world *w;
+
+    (void)state;
+    policy_of_test(&p);
+    ask_for_figures(&p, true);
+    w = world_new(7, &p);
+    for (int i = 0; i < N; i++)
+        w->beings[i].frailty = i % 10 == 0;
+    run(w, 200, &above, &above);
+    assert_false(w->halted);
+    assert_true(w->failed_t[BLOCKED] > 0 && w->failed_c[BLOCKED] > 0);
+    assert_true(w->failed_t[BLOCKED] + w->failed_c[BLOCKED] <= N / 10);
+    assert_true(w->treated[BLOCKED] > 50 * N / 4 && w->controls[BLOCKED] > 50 * N / 4);
+    world_free(w);
+
+    w = world_new(7, &p);
+    run(w, 50, &quiet, &quiet);
+    assert_int_equal(w->batches[BLOCKED], 0);
+    assert_true(w->batches[METRIC_SA] > 0);
+    world_free(w);
+}
+
+/* A treated device speaks of the release while it runs it, a control of something else. */
+static void figures_are_of_what_runs(void **state)
+{
+    const struct life life = {.blocked = 1};
+    struct policy p;
+    struct world *w;
+
+    (void)state;
+    policy_of_test(&p);
+    ask_for_figures(&p, true);
+    w = world_new(9, &p);
+    for (int i = 0; i < N; i++)
+        w->beings[i].running[0] = '\0'; /* its consumer runs on nothing of the channel */
+    run(w, 30, &life, &life);
+    assert_int_equal(w->batches[BLOCKED], 0);
+    world_free(w);
+
+    w = world_new(9, &p);
+    for (int k = 0; k < 30; k++) {
+        for (int i = 0; i < N; i++) {
+            if (strcmp(w->beings[i].running, NEW) == 0)
+                strcpy(w->beings[i].running, OLD); /* it does not apply what it was granted */
+            live(w, i, &life);
+        }
+        end_tick(w);
+    }
+    assert_int_equal(w->batches[BLOCKED], 0);
+    world_free(w);
+}
+
 /* Whenever the staging share rises all may fail once more, in either arm. */
 static void marks_are_reset_in_both_arms(void **state)
 {
     const struct life silent = {.silent = 1, .silent_ticks = 8}, calm = {0};
-    const struct life crash = {.crash = 1};
+    const struct life crash = {.crash = 1, .blocked = 1};
     struct policy p;
     struct world *w;
     int64_t once, still = 0;
 
     (void)state;
     policy_of_test(&p);
+    ask_for_figures(&p, true);
     w = world_new(3, &p);
     run(w, 8, &calm, &calm);
     run(w, 2, &crash, &crash);
     run(w, 20, &silent, &silent);
     once = w->failed_t[METRIC_CR] + w->failed_c[METRIC_CR];
     assert_int_equal(once, N);
+    assert_int_equal(w->failed_t[BLOCKED] + w->failed_c[BLOCKED], N);
     assert_int_equal(w->failed_t[METRIC_SA] + w->failed_c[METRIC_SA], N);
     w->flight->last.stage_ppm--; /* so that the next decision's share is a rise */
     run(w, 1, &calm, &calm);
@@ -415,6 +532,7 @@ static void marks_are_reset_in_both_arms(void **state)
     run(w, 20, &silent, &silent);
     assert_true(w->failed_t[METRIC_CR] > 0 && w->failed_c[METRIC_CR] > 0);
     assert_int_equal(w->failed_t[METRIC_CR] + w->failed_c[METRIC_CR], once + still);
+    assert_int_equal(w->failed_t[BLOCKED] + w->failed_c[BLOCKED], N + still);
     assert_int_equal(w->failed_t[METRIC_SA] + w->failed_c[METRIC_SA], N + still);
     world_free(w);
 }
@@ -561,8 +679,12 @@ int main(void)
         cmocka_unit_test(long_silence_halts),
         cmocka_unit_test(failed_reboots_halt),
         cmocka_unit_test(reboots_without_return_halt),
+        cmocka_unit_test(figures_above_the_limit_halt),
+        cmocka_unit_test(figures_that_may_only_warn_warn),
         cmocka_unit_test(doubled_crashes_halt),
         cmocka_unit_test(each_first_event_counts_once),
+        cmocka_unit_test(each_first_figure_counts_once),
+        cmocka_unit_test(figures_are_of_what_runs),
         cmocka_unit_test(marks_are_reset_in_both_arms),
         cmocka_unit_test(goodbyes_are_no_silence),
         cmocka_unit_test(the_lately_crashed_are_left_out),

@@ -32,14 +32,19 @@ static int add_sums(void *ctx, const struct row_tick *row, struct err *err)
     return 0;
 }
 
-static struct sums sums_of(struct story *y, enum metric m)
+static struct sums sums_named(struct story *y, const char *metric)
 {
     const struct store_visitor v = {.tick = add_sums};
-    struct sums s = {.metric = metric_name(m)};
+    struct sums s = {.metric = metric};
     struct err err = {0};
 
     must(store_load(y->site->server.store, &v, &s, &err), &err);
     return s;
+}
+
+static struct sums sums_of(struct story *y, enum metric m)
+{
+    return sums_named(y, metric_name(m));
 }
 
 static struct arm *arm_of(struct story *y, int i)
@@ -248,13 +253,68 @@ static void a_clone_is_no_silence(void **state)
     assert_int_equal(s.f_c, 0);
 }
 
+/* --- figures ---------------------------------------------------------------------------------- */
+
+/* The policy 'demo', with a metric of its own. */
+static void ask_for_figures(struct story *y)
+{
+    struct server *s = &y->site->server;
+    json_auto_t *o = json_load_file(SOURCE_DIR "/canary/policies/demo.json", 0, NULL);
+    char path[128];
+
+    json_object_set_new(o, "metrics",
+                        json_pack("[{s:s, s:i, s:f, s:b}]", "name", "blocked", "limit", 50,
+                                  "weight", 0.2, "halts", 1));
+    snprintf(path, sizeof path, "%s/demo.json", y->site->dir);
+    assert_int_equal(json_dump_file(o, path, 0), 0);
+    s->config.policies_dir = y->site->dir;
+}
+
+static void blocked(struct dev *d, double value)
+{
+    d->figures = (struct figures){.rows = {{.name = "blocked", .value = value}}, .n = 1};
+}
+
+/* Said and failed in a tick that a restart cuts in two: each trial counts, and each once. */
+static void figures_outlast_a_restart(void **state)
+{
+    struct story *y = *state;
+    struct sums s;
+    int t, c, others = 0;
+
+    ask_for_figures(y);
+    begin(y);
+    witnesses(y, &t, &c);
+    assert_int_equal(sums_named(y, "blocked").n_t, 0);
+    blocked(&y->devs[t], 51);
+    blocked(&y->devs[c], 1e15);
+    for (int i = 0; i < N; i++)
+        if (i != t && i != c && arm_of(y, i)->watched != N_STRATA && others++ < 2)
+            blocked(&y->devs[i], 50); /* not above */
+    for (int i = 0; i < N; i++)
+        if (y->devs[i].figures.n)
+            dev_checkin(y->site, &y->devs[i]);
+    site_restart(y->site);
+    tick(y, lags); /* all of them say it again in the same tick */
+    s = sums_named(y, "blocked");
+    assert_int_equal(s.n_t + s.n_c, 4);
+    assert_int_equal(s.f_t, 1);
+    assert_int_equal(s.f_c, 1);
+    site_restart(y->site);
+    tick(y, lags); /* who failed is out of it */
+    s = sums_named(y, "blocked");
+    assert_int_equal(s.f_t + s.f_c, 2);
+    assert_true(arm_of(y, t)->marks & MARK_FIGURE && arm_of(y, c)->marks & MARK_FIGURE);
+    assert_false(arm_of(y, t)->marks & MARK_FIGURE << 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(a_crash_outlasts_a_restart),  TEST(silence_outlasts_a_restart),
         TEST(a_reboot_outlasts_a_restart), TEST(a_shutdown_is_excused_over_a_restart),
-        TEST(a_clone_is_no_silence),
+        TEST(a_clone_is_no_silence),       TEST(figures_outlast_a_restart),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
