@@ -122,6 +122,7 @@ static void fill_channel(struct endpoint *e, const struct endpoint_world *w, str
         strcpy(c->hold, "unsoaked");
     c->ring = e->group->canary ? RING_PREF_CANARY : RING_PREF_DEFAULT;
     c->snapshot_version = w->view->snapshot_version;
+    c->figures = *endpoint_figures(e, w);
     if (want >= 0)
         ask(e, w, want, c);
 }

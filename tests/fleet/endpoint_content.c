@@ -175,6 +175,13 @@ static enum behaviour behaviour_of(const struct endpoint *e, const struct endpoi
     return g->behaviour;
 }
 
+const struct figures *endpoint_figures(const struct endpoint *e, const struct endpoint_world *w)
+{
+    bool ill = behaviour_of(e, w, e->running) == BEHAVIOUR_ILL;
+
+    return ill ? &e->group->figures_ill : &e->group->figures;
+}
+
 static int64_t recover_ms(const struct endpoint *e, const struct endpoint_world *w)
 {
     const struct script_group *g = e->group;
@@ -228,6 +235,7 @@ void endpoint_permitted(struct endpoint *e, const struct endpoint_world *w, int 
     switch (behaviour_of(e, w, release)) {
     case BEHAVIOUR_HEALTHY:
     case BEHAVIOUR_CRASH_AT_REBOOT:
+    case BEHAVIOUR_ILL:
         switch_to(e, w, release);
         return;
     case BEHAVIOUR_SLOW:

@@ -50,4 +50,7 @@ void endpoint_boot(struct endpoint *e, int64_t now_ms);
 /* ms, longer by up to a tenth. */
 int64_t endpoint_jitter(int64_t ms);
 
+/* What its consumer says of itself. */
+const struct figures *endpoint_figures(const struct endpoint *e, const struct endpoint_world *w);
+
 #endif

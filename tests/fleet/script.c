@@ -71,6 +71,15 @@ static int read_behaviour(const json_t *o, const char *what, enum behaviour *ret
     return err_set(err, ERR_INVALID, "%s: 'behaviour' is not known: '%s'", what, text);
 }
 
+static int read_figures(const json_t *o, const char *what, const char *key, struct figures *ret,
+                        struct err *err)
+{
+    char where[80];
+
+    snprintf(where, sizeof where, "%s.%s", what, key);
+    return jsonx_has(o, key) ? figures_from_json(json_object_get(o, key), where, ret, err) : 0;
+}
+
 static int read_group(const json_t *o, const char *what, struct script_group *g, struct err *err)
 {
     int r = jsonx_int(o, what, "count", 1, SCRIPT_MAX_ENDPOINTS, &g->count, err);
@@ -94,6 +103,10 @@ static int read_group(const json_t *o, const char *what, struct script_group *g,
     if (r == 0)
         r = optional_int(o, what, "recover_max_ticks", g->recover_ticks, TICKS_MAX,
                          g->recover_ticks, &g->recover_max_ticks, err);
+    if (r == 0)
+        r = read_figures(o, what, "figures", &g->figures, err);
+    if (r == 0)
+        r = read_figures(o, what, "figures_ill", &g->figures_ill, err);
     return r;
 }
 

@@ -4,7 +4,8 @@
  *   {"seed", "tick_ms", "channel"?, "connections"?, "soak_ms"?, "duration_s"?,
  *    "life": {...}?, "outage": {"on_release", "after_ms", "for_ms"}?,
  *    "groups": [{"count", "cohort", "canary"?, "behaviour", "on_release"?, "share_ppm"?,
- *                "slow_ticks"?, "recover_share_ppm"?, "recover_ticks"?, "recover_max_ticks"?}]}
+ *                "slow_ticks"?, "recover_share_ppm"?, "recover_ticks"?, "recover_max_ticks"?,
+ *                "figures"?, "figures_ill"?: {name: number}}]}
  */
 #ifndef FIREBREAK_FLEET_SCRIPT_H
 #define FIREBREAK_FLEET_SCRIPT_H
@@ -20,7 +21,8 @@
     X(CRASH_AT_LOAD, "crash-at-load") /* never heard again, or back later with the old content */  \
     X(SILENT, "silent")               /* never heard again */                                      \
     X(SLOW, "slow")                   /* applied ticks later, healthy after the soak */            \
-    X(CRASH_AT_REBOOT, "crash-at-reboot") /* dies at the first reboot with it, as above */
+    X(CRASH_AT_REBOOT, "crash-at-reboot") /* dies at the first reboot with it, as above */         \
+    X(ILL, "ill")                         /* runs on, but its consumer says figures_ill */
 
 enum behaviour {
 #define X(name, text) BEHAVIOUR_##name,
@@ -38,6 +40,7 @@ struct script_group {
     int64_t share_ppm;                    /* of the group's endpoints behave so */
     int64_t slow_ticks;
     int64_t recover_share_ppm, recover_ticks, recover_max_ticks;
+    struct figures figures, figures_ill; /* said in each check-in: usually, and while it is ill */
 };
 
 /* What happens to devices anyway, once all run soaked content: the life of the simulator's

@@ -384,6 +384,28 @@ static void test_slow(void **state)
     assert_true(heard_event(s, EVENT_APPLIED));
 }
 
+/* It runs on; what its consumer says is the release's doing. */
+static void test_ill(void **state)
+{
+    struct stage *s = *state;
+    struct script_group *g = &s->script.groups[0];
+    const struct figure *x;
+
+    enrol(s);
+    g->behaviour = BEHAVIOUR_ILL;
+    g->figures = (struct figures){.rows = {{.name = "blocked", .value = 20}}, .n = 1};
+    g->figures_ill = (struct figures){.rows = {{.name = "blocked", .value = 40}}, .n = 1};
+    tick(s);
+    x = figures_find(&hear(s)->figures, "blocked");
+    assert_true(x && x->value == 20);
+    reply(s, NULL);
+    grant_next(s);
+    tick(s);
+    x = figures_find(&hear(s)->figures, "blocked");
+    assert_true(x && x->value == 40);
+    assert_string_equal(hear(s)->running, s->catalog.releases[1].digest);
+}
+
 /* The server forgot the device: a new identity, with another attempt. */
 static void test_enrols_again(void **state)
 {
@@ -606,6 +628,7 @@ int main(void)
         TEST(test_crash_and_return),
         TEST(test_other_release),
         TEST(test_slow),
+        TEST(test_ill),
         TEST(test_enrols_again),
         TEST(test_shutdown),
         TEST(test_unheard_goodbye),

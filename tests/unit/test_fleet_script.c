@@ -52,12 +52,28 @@ static void test_life(void **state)
     assert_int_equal(s.outage.for_ms, 30000);
 }
 
+static void test_figures(void **state)
+{
+    struct script s;
+
+    (void)state;
+    assert_int_equal(
+        parse("{\"tick_ms\":500,\"groups\":[{" GROUP
+              ",\"figures\":{\"blocked\":20},\"figures_ill\":{\"blocked\":40.5,\"x\":0}}]}",
+              &s, NULL),
+        0);
+    assert_int_equal(s.groups[0].figures.n, 1);
+    assert_true(figures_find(&s.groups[0].figures_ill, "blocked")->value == 40.5);
+}
+
 static void test_refused(void **state)
 {
     static const struct {
         const char *text, *part;
     } table[] = {
         {"{\"tick_ms\":500,\"groups\":[]}", "endpoints"},
+        {"{\"tick_ms\":500,\"groups\":[{" GROUP ",\"figures\":{\"Blocked\":1}}]}",
+         "groups[0].figures"},
         {"{\"groups\":[{" GROUP "}]}", "tick_ms"},
         {"{\"tick_ms\":500,\"groups\":[{\"count\":1,\"cohort\":\"debian\",\"behaviour\":\"slow\"}]"
          "}",
@@ -127,8 +143,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults), cmocka_unit_test(test_life),
-        cmocka_unit_test(test_refused),  cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_queue),
+        cmocka_unit_test(test_figures),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_shares),   cmocka_unit_test(test_queue),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
