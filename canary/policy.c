@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "text.h"
 
@@ -273,11 +272,21 @@ static bool name_is_figure(const char *name)
     return n > 0 && n < METRIC_NAME_MAX && name[n] == '\0' && name[0] != '-';
 }
 
-/* The name of a built-in metric in whatever case, or of an earlier one of the policy. */
+/* "sf" for "SF": built-in names are capitals. */
+static bool is_in_small(const char *capitals, const char *name)
+{
+    while (*capitals && *name == *capitals - 'A' + 'a') {
+        capitals++;
+        name++;
+    }
+    return !*capitals && !*name;
+}
+
+/* The name of a built-in metric in small letters, or of an earlier one of the policy. */
 static bool name_is_taken(const struct policy *p, int i)
 {
     for (int m = 0; m < N_METRICS; m++)
-        if (strcasecmp(metric_name((enum metric)m), p->extras[i].name) == 0)
+        if (is_in_small(metric_name((enum metric)m), p->extras[i].name))
             return true;
     for (int k = 0; k < i; k++)
         if (strcmp(p->extras[k].name, p->extras[i].name) == 0)
