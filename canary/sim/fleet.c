@@ -373,6 +373,29 @@ static int add_batch(struct fleet *f, const struct batch *b, struct err *err)
     return 0;
 }
 
+/* What is said in a tick is known at its end. */
+static int resolve_figures(struct fleet *f, struct err *err)
+{
+    int r = 0;
+
+    for (; f->policy.n_extras > 0 && f->figure_due < f->tick && r == 0; f->figure_due++)
+        for (int i = 0; i < f->n_pools && r == 0; i++) {
+            const struct counts *c = &fleet_trial(f, f->figure_due, i)->figure;
+            const struct batch b = {.metric = (enum metric)N_METRICS,
+                                    .cohort = f->pools[i].cohort,
+                                    .stratum = f->pools[i].canary ? STRATUM_CANARY : STRATUM_MAIN,
+                                    .tick = f->figure_due,
+                                    .n_t = c->n_t,
+                                    .f_t = c->f_t,
+                                    .n_c = c->n_c,
+                                    .f_c = c->f_c};
+
+            if (b.n_t > 0)
+                r = add_batch(f, &b, err);
+        }
+    return r;
+}
+
 static int resolve_counts(struct fleet *f, enum metric m, int64_t tick, int pool, bool late,
                           struct err *err)
 {
@@ -442,6 +465,8 @@ static int resolve(struct fleet *f, struct rollout_facts *ret, struct err *err)
                 if (r == 0 && m == METRIC_SF && fleet_trial(f, f->due[m], i)->late.n_t > 0)
                     r = resolve_counts(f, METRIC_SF, f->due[m], i, true, err);
             }
+    if (r == 0)
+        r = resolve_figures(f, err);
     ret->batches = f->batches;
     ret->n_batches = f->n_batches;
     add_pause_facts(f, ret);

@@ -99,6 +99,9 @@ void defect_strike(struct fleet *f, const struct pool *p, int pool, const struct
         if (w->at_min >= d->from_min)
             ret->die = random_binomial(&f->random, p->treated_aw, d->per_min * w->minutes);
         break;
+    case DEFECT_ILL:
+        ret->ill = random_binomial(&f->random, main + late, d->share);
+        break;
     }
 }
 

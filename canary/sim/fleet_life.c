@@ -46,6 +46,7 @@ void fleet_weather(struct fleet *f, int64_t tick_ms, struct weather *ret)
     ret->wake = scale * l->wakes_h * (w->back_min > 0.0 && at > w->back_min ? BACK_FACTOR : 1.0);
     ret->crash = scale * l->crashes_h;
     ret->flaky = -expm1(-scale * l->flaky_h);
+    ret->figure = scale * l->figures_h;
     ret->outage = at >= f->world_min && at < f->world_min + w->outage_min;
     ret->customer = w->customer_devices > 0 && !f->customer_done && at >= f->world_min;
     defect_weather(f, ret);
@@ -270,6 +271,20 @@ static void record_crashes(struct fleet *f, struct pool *p, struct day *d, struc
     tracked(f, 1.0, p->ready_aw, ready, &cr->n_c, &cr->f_c);
 }
 
+/* Figures: tracked devices; what the release does is said once, as it is counted. */
+static void record_figures(struct fleet *f, struct pool *p, struct day *d, struct trial *t)
+{
+    double joined = p->admitted > 0 ? 1.0 - (double)p->admitted_late / (double)p->admitted : 1.0;
+    int64_t treated = p->treated_aw + d->adm, above_t, above_c;
+
+    if (f->policy.n_extras == 0)
+        return;
+    above_t = random_poisson(&f->random, (double)treated * d->w->figure) + d->s.ill;
+    above_c = random_poisson(&f->random, (double)p->ready_aw * d->w->figure);
+    tracked(f, f->tracked * joined, treated, above_t, &t->figure.n_t, &t->figure.f_t);
+    tracked(f, f->tracked, p->ready_aw, above_c, &t->figure.n_c, &t->figure.f_c);
+}
+
 /* Devices that wake up or fall asleep in a state where nobody counts them. */
 static void sleep_and_wake(struct fleet *f, const struct day *d, int64_t *aw, int64_t *sl)
 {
@@ -326,7 +341,7 @@ static void move_treated(struct fleet *f, struct pool *p, const struct day *d)
     p->away_excused += d->bye_a - excused;
     p->away_silent += d->silent_a - silent;
     p->pending += excused + silent;
-    p->harm += lost;
+    p->harm += lost + d->s.ill;
     p->stuck += lost - d->s.rolled_back - d->s.recover - d->reboot_recover;
 }
 
@@ -351,6 +366,7 @@ void fleet_live(struct fleet *f, int pool, const struct weather *w, int64_t admi
         record_first(f, p, &d, t);
         record_silence(f, p, &d, t);
         record_crashes(f, p, &d, t);
+        record_figures(f, p, &d, t);
     }
     t->admitted = (int32_t)d.adm;
     t->acknowledged =

@@ -45,8 +45,9 @@ struct counts {
 struct trial {
     int32_t admitted, acknowledged, healthy;
     struct counts of[N_METRICS];
-    int32_t consumer_c; /* first consumer crashes among the controls */
-    struct counts late; /* SF of late joiners against those first ready in the same tick */
+    int32_t consumer_c;   /* first consumer crashes among the controls */
+    struct counts figure; /* the first metric of the policy's own */
+    struct counts late;   /* SF of late joiners against those first ready in the same tick */
 };
 
 /* Reports on their way, by the tick in which they arrive. */
@@ -62,7 +63,7 @@ struct tick_time {
 /* What a tick brings to every pool: chances per device, before a cohort's own variation. */
 struct weather {
     double minutes, at_min; /* length and start of the tick */
-    double goodbye, silent, asleep, reboot, wake, crash, flaky;
+    double goodbye, silent, asleep, reboot, wake, crash, flaky, figure;
     bool outage, customer;
 };
 
@@ -86,7 +87,7 @@ struct fleet {
     struct tick_time *times;
     struct trial *trials;                       /* [tick % history][pool] */
     double *later_chance, *later_direct_chance; /* [tick % history]: crashes now, of its admitted */
-    int64_t due[N_METRICS], soak_from, recent_from, slow_from; /* cursors, ticks */
+    int64_t due[N_METRICS], figure_due, soak_from, recent_from, slow_from; /* cursors, ticks */
 
     int64_t grain_ms; /* arrivals are kept in buckets of so long */
     int buckets;
@@ -116,6 +117,7 @@ struct strike {
     int64_t die;                  /* treated before; silent */
     int64_t rolled_back, blamed;  /* crashed, rolled back and said so; of them within the window */
     int64_t recover;              /* of load_*: will come back by themselves */
+    int64_t ill;                  /* of those just admitted: their consumers will say so */
 };
 
 void defect_weather(struct fleet *f, struct weather *w);

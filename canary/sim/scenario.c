@@ -55,6 +55,7 @@ static const struct scenario_life standard_life = {
     .asleep_max_share = .15,
     .staged_min = 6,
     .flaky_h = 1,
+    .figures_h = 1e-3,
     .history_h = 168,
 };
 

@@ -21,7 +21,8 @@
     X(LATER, "later")   /* `share` of the treated crash a lognormal time after they loaded it */   \
     X(HAZARD, "hazard") /* consumers crash `ratio` times as often; reported, rolled back */        \
     X(REBOOT, "reboot") /* `share` of the treated die at their next reboot, an announced one */    \
-    X(BOMB, "bomb")     /* from minute `from_min` on treated devices die at `per_min` */
+    X(BOMB, "bomb")     /* from minute `from_min` on treated devices die at `per_min` */           \
+    X(ILL, "ill")       /* the consumers of `share` of the treated say a figure above its limit */
 
 enum defect_kind {
 #define X(name, text) DEFECT_##name,
@@ -62,6 +63,7 @@ struct scenario_life {
     double gap_share;   /* per tick: a gap of three intervals for no reason */
     double flaky_share; /* consumers that crash at flaky_h anyway */
     double flaky_h;
+    double figures_h; /* consumers that say a figure above its limit; the policy's first one */
     double history_h; /* crashes so long before staging leave a device out of CR and direct */
 };
 

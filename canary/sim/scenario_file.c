@@ -69,12 +69,14 @@ static const struct field life_fields[] = {
     L(gap_share, 1),
     L(flaky_share, 1),
     L(flaky_h, 60),
+    L(figures_h, 1),
     L(history_h, 8760),
 };
 #undef L
 
 static const struct field defect_fields[] = {
-    {"share", FIELD_REAL, S(defect.share), 0, 1, ONLY(LOAD) | ONLY(LATER) | ONLY(REBOOT)},
+    {"share", FIELD_REAL, S(defect.share), 0, 1,
+     ONLY(LOAD) | ONLY(LATER) | ONLY(REBOOT) | ONLY(ILL)},
     {"recovers", FIELD_REAL, S(defect.recovers), 0, 1, ONLY(LOAD) | ONLY(REBOOT)},
     {"recover_min", FIELD_REAL, S(defect.recover_min), 0, 60, ONLY(LOAD) | ONLY(REBOOT)},
     {"recover_max_min", FIELD_REAL, S(defect.recover_max_min), 0, 60, ONLY(LOAD) | ONLY(REBOOT)},
@@ -273,7 +275,7 @@ static int read_kind(const struct reader *r, const json_t *value)
             r->s->defect.kind = (enum defect_kind)k;
             return 0;
         }
-    return refuse(r, "defect.kind", "is not none, load, later, hazard, reboot or bomb");
+    return refuse(r, "defect.kind", "is not none, load, later, hazard, reboot, bomb or ill");
 }
 
 /* "all", an OS family or a cohort's name */

@@ -228,6 +228,54 @@ static void lags_are_the_policys(void **state)
     fleet_free(f);
 }
 
+/* What consumers say is evidence only where the policy asks; nobody dies of it. */
+static void ill_consumers_speak_where_they_are_asked(void **state)
+{
+    struct scenario s;
+    struct policy p;
+    struct err err = {0};
+
+    (void)state;
+    load("S15", 100000, &s);
+    policy_standard(&p);
+    for (int asks = 0; asks < 2; asks++) {
+        int64_t n_t = 0, f_t = 0, n_c = 0, f_c = 0;
+        struct random r;
+        struct fleet_totals totals;
+        struct fleet *f;
+
+        p.n_extras = asks;
+        p.extras[0] = (struct policy_metric){.name = "blocked", .weight = 0.2, .halts = true};
+        random_init(&r, 5, 0);
+        assert_int_equal(fleet_new(&s, &p, 5, &f, &err), 0);
+        for (int64_t tick = 0; tick < TICKS / 2; tick++) {
+            struct rollout_facts facts;
+            struct fleet_orders o;
+
+            wild_orders(&r, &s, tick, &o);
+            assert_int_equal(fleet_step(f, &o, 60000, &facts, &err), 0);
+            check(f, &s, &facts, tick);
+            for (int i = 0; i < facts.n_batches; i++) {
+                const struct batch *b = &facts.batches[i];
+
+                if ((int)b->metric != N_METRICS)
+                    continue;
+                n_t += b->n_t;
+                f_t += b->f_t;
+                n_c += b->n_c;
+                f_c += b->f_c;
+            }
+        }
+        fleet_totals(f, &totals);
+        assert_int_equal(totals.stuck, 0);
+        assert_true(totals.harm > 0);
+        assert_int_equal(n_t > 0, asks);
+        assert_int_equal(n_c > 0, asks);
+        assert_true(!asks || (double)f_t / (double)n_t > 3.0 * (double)f_c / (double)n_c);
+        fleet_free(f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +283,7 @@ int main(void)
         cmocka_unit_test(the_same_seed_gives_the_same_fleet),
         cmocka_unit_test(a_quiet_fleet_shows_exactly_the_dead),
         cmocka_unit_test(lags_are_the_policys),
+        cmocka_unit_test(ill_consumers_speak_where_they_are_asked),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
