@@ -639,11 +639,12 @@ static void identical_arms_halt_within_alpha(void **state)
 {
     const int seeds = 150;
     struct policy p;
-    int64_t fed[N_METRICS] = {0};
+    int64_t fed[GATE_METRICS] = {0};
     int halts = 0;
 
     (void)state;
     policy_of_test(&p);
+    ask_for_figures(&p, true);
     p.alpha = 0.05;
     for (int seed = 0; seed < seeds; seed++) {
         struct world *w = world_new((uint64_t)seed * 1000 + 17, &p);
@@ -652,6 +653,7 @@ static void identical_arms_halt_within_alpha(void **state)
         life.silent_ticks = seed % 2 ? 8 : 25;
         life.reboot_ticks = seed % 3 ? 2 : 18;
         life.crash *= 1 + seed % 4;
+        life.blocked = 0.001 * (1 + seed % 3);
         if (seed % 2)
             make_flaky(w);
         for (int part = 0; part < 3 && !w->halted; part++) {
@@ -662,11 +664,11 @@ static void identical_arms_halt_within_alpha(void **state)
                 w->flight->last.stage_ppm--;
         }
         halts += w->halted;
-        for (int m = 0; m < N_METRICS; m++)
+        for (int m = 0; m <= (int)BLOCKED; m++)
             fed[m] += w->failed_t[m];
         world_free(w);
     }
-    for (int m = METRIC_SA; m < N_METRICS; m++)
+    for (int m = METRIC_SA; m <= (int)BLOCKED; m++)
         assert_true(fed[m] > 100);
     assert_true(halts <= (int)(p.alpha * seeds));
     print_message("%d of %d halted at alpha 0.05\n", halts, seeds);
