@@ -397,7 +397,7 @@ static void events(struct page *p)
 static const char *const failures[N_METRICS] = {
     [METRIC_SF] = "no check-in after the permit",
     [METRIC_SA] = "silent for five check-ins",
-    [METRIC_SL] = "silent for 15 min",
+    [METRIC_SL] = "silent for long",
     [METRIC_RB] = "not back from an announced reboot",
     [METRIC_CR] = "reported a crash",
 };
@@ -441,8 +441,9 @@ static void evidence_heading(struct page *p)
                   "Devices that refused the release or rolled it back and blame it, against what "
                   "is tolerated. The limit grows with the devices that have it.");
     } else {
-        svg_text(p->svg, "head", SVG_START, EDGE, p->y, "%s: %s of %s, %s", why,
-                 metric_name((enum metric)e->metric), e->name, failures[e->metric]);
+        svg_text(p->svg, "head", SVG_START, EDGE, p->y, "%s: %s of %s, %s", why, e->metric_name,
+                 e->name,
+                 e->metric < N_METRICS ? failures[e->metric] : "by the consumer's own figure");
         p->y += LINE;
         snprintf(text, sizeof(text),
                  "log E stays small while devices with the release fail like those that wait for "
@@ -477,7 +478,7 @@ static void draw_thresholds(struct page *p, const struct scale *x, const struct 
     }
     svg_polyline(p->svg, "limit", pen.points, pen.n);
     last = e->levels[e->n_levels - 1].limit;
-    svg_text(p->svg, "tlimit", SVG_START, RIGHT + 10.0, scale_at(y, last) + LABEL_GAP, "limit %.0f",
+    svg_text(p->svg, "tlimit", SVG_START, RIGHT + 10.0, scale_at(y, last) + 4.5, "limit %.0f",
              last);
 }
 

@@ -77,7 +77,8 @@ static void survey_tick(void *ctx, const struct rollout *r, const struct rollout
     (void)d;
     (void)t;
     for (int node = 0; node < topology_nodes(&r->topology); node++)
-        for (int m = 0; m < N_METRICS && topology_has_node(&r->topology, node); m++) {
+        for (int m = 0; m < N_METRICS + r->policy.n_extras && topology_has_node(&r->topology, node);
+             m++) {
             double halt =
                 gate_threshold(&r->policy, &r->topology, node, (enum metric)m, r->policy.alpha);
             double share = r->gate.log_e[m][node] / halt;
@@ -226,6 +227,8 @@ static void name_evidence(struct report_evidence *e, const struct rollout *r)
              topology_node_name(&r->topology, e->node));
     if (e->direct)
         return;
+    snprintf(e->metric_name, sizeof(e->metric_name), "%s",
+             policy_metric_name(&r->policy, (enum metric)e->metric));
     e->halt =
         gate_threshold(&r->policy, &r->topology, e->node, (enum metric)e->metric, r->policy.alpha);
     e->warn = gate_threshold(&r->policy, &r->topology, e->node, (enum metric)e->metric,

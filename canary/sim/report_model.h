@@ -45,7 +45,8 @@ struct report_evidence {
     int metric;  /* enum metric, or -1 */
     int node;
     char name[GATE_NAME_MAX]; /* of the node */
-    double halt, warn;        /* thresholds of log E */
+    char metric_name[METRIC_NAME_MAX];
+    double halt, warn; /* thresholds of log E */
     struct report_level {
         double min, value, limit; /* limit: of direct evidence */
     } * levels;                   /* by tick; owned */
