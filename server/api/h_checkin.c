@@ -486,6 +486,7 @@ static int put_off(struct server *s, struct device *d, struct heard *h, struct e
         }
         ms = its < ms ? its : ms;
     }
+    ms = calibrate_put_off(s, d, ms);
     d->seen_boot_ms = clock_boot_ms(s->clock);
     h->rq->retry_after_s = (ms + 999) / 1000;
     return err_set(err, ERR_BUDGET, "more check-ins wait than can be stored");

@@ -266,7 +266,8 @@ static void note_events(struct calibration *c, const struct hearing *h)
 
         if (!h->fresh[i])
             continue;
-        c->rates.goodbyes += e->kind == EVENT_GOODBYE && goodbye_is_away(e->cause);
+        if (e->kind == EVENT_GOODBYE)
+            ++*(goodbye_is_away(e->cause) ? &c->rates.goodbyes : &c->rates.reboots);
         if (e->kind != EVENT_CRASH || strcmp(e->channel, c->channel) != 0)
             continue;
         c->rates.crashes++;
@@ -310,6 +311,17 @@ void calibrate_hear_others(struct server *s, const struct device *d, const struc
         if (calibration_runs(c) && !speaks_of(h->checkin, c->channel))
             hear(c, d, h, false, 0);
     }
+}
+
+int64_t calibrate_put_off(struct server *s, const struct device *d, int64_t usual_ms)
+{
+    for (int i = 0; i < s->rollouts->n_channels; i++) {
+        struct calibration *c = s->rollouts->channels[i].calibration;
+
+        for (int k = 0; calibration_runs(c) && k < c->n_lanes; k++)
+            usual_ms = lane_put_off(&c->lanes[k], d, usual_ms);
+    }
+    return usual_ms;
 }
 
 void calibrate_alive(struct server *s, const struct device *d)

@@ -67,6 +67,8 @@ int64_t calibrate_hear(struct channel *ch, const struct device *d, const struct 
                        bool permitted, int64_t usual_ms);
 /* The same check-in, for the channels that it does not speak of (h without a channel). */
 void calibrate_hear_others(struct server *s, const struct device *d, const struct hearing *h);
+/* One that says nothing new, and is not written down; returns as calibrate_hear does. */
+int64_t calibrate_put_off(struct server *s, const struct device *d, int64_t usual_ms);
 /* A sign of life that carried nothing. */
 void calibrate_alive(struct server *s, const struct device *d);
 /* Ticks that are due, on all channels; returns when to call again. */

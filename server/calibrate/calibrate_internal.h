@@ -89,6 +89,7 @@ int lane_begin(const struct server *s, const struct calibration *c, struct lane 
 void lane_free(struct lane *l);
 int64_t lane_hear(struct lane *l, const struct device *d, const struct hearing *h, bool permitted,
                   int64_t usual_ms);
+int64_t lane_put_off(struct lane *l, const struct device *d, int64_t usual_ms);
 void lane_alive(struct lane *l, const struct device *d);
 /* What is due: *ret_ms until the next; *ret_ended: the round is over. rates NULL: not of this lane.
  */

@@ -190,12 +190,31 @@ int64_t lane_hear(struct lane *l, const struct device *d, const struct hearing *
     return x.channel ? flight_interval_ms(f, m, usual_ms) : usual_ms;
 }
 
+static struct arm *known_arm(const struct lane *l, const struct device *d)
+{
+    const struct flight *f = l->flight;
+
+    if (!f || d->index >= f->arms.n || !f->arms.rows[d->index].known)
+        return NULL;
+    return &f->arms.rows[d->index];
+}
+
+int64_t lane_put_off(struct lane *l, const struct device *d, int64_t usual_ms)
+{
+    struct arm *m = known_arm(l, d);
+
+    if (!m)
+        return usual_ms;
+    flight_as_before(l->flight, m);
+    return flight_interval_ms(l->flight, m, usual_ms);
+}
+
 void lane_alive(struct lane *l, const struct device *d)
 {
     struct flight *f = l->flight;
-    struct arm *m = f && d->index < f->arms.n ? &f->arms.rows[d->index] : NULL;
+    struct arm *m = known_arm(l, d);
 
-    if (!m || !m->known)
+    if (!m)
         return;
     if (d->no_evidence && m->evidence)
         flight_drop_evidence(f, m);

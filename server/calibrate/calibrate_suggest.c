@@ -188,7 +188,7 @@ json_t *calibration_life(const struct calibration *c)
         put(o, "silences_h", silences);
     if (sa->failures > 0 && sl->trials > 0)
         put(o, "long_silence_share", longs < silences ? longs / silences : 1.0);
-    put(o, "reboots_h", (double)rb->trials / hours);
+    put(o, "reboots_h", (double)r->reboots / hours);
     if (rb->trials > 0)
         put(o, "reboot_15min", rates_figure(rb).rate);
     put(o, "goodbyes_h", (double)r->goodbyes / hours);

@@ -244,10 +244,11 @@ json_t *rates_to_json(const struct rates *r)
 
     for (int i = 0; i < r->n_rows; i++)
         json_object_set_new(rows, r->rows[i].name, rate_to_json(r->rows[i].of));
-    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "fleet", rate_to_json(r->fleet),
+    return json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I}", "fleet", rate_to_json(r->fleet),
                      "cohorts", rows, "admitted", (json_int_t)r->admitted, "direct",
                      (json_int_t)r->direct, "crashes", (json_int_t)r->crashes, "consumer_crashes",
-                     (json_int_t)r->consumer_crashes, "goodbyes", (json_int_t)r->goodbyes);
+                     (json_int_t)r->consumer_crashes, "goodbyes", (json_int_t)r->goodbyes,
+                     "reboots", (json_int_t)r->reboots);
 }
 
 /* A metric that an earlier version did not know stays 0. */
@@ -274,11 +275,9 @@ int rates_from_json(const json_t *o, struct rates *ret, struct err *err)
     const struct {
         const char *key;
         int64_t *to;
-    } numbers[] = {{"admitted", &ret->admitted},
-                   {"direct", &ret->direct},
-                   {"crashes", &ret->crashes},
-                   {"consumer_crashes", &ret->consumer_crashes},
-                   {"goodbyes", &ret->goodbyes}};
+    } numbers[] = {{"admitted", &ret->admitted}, {"direct", &ret->direct},
+                   {"crashes", &ret->crashes},   {"consumer_crashes", &ret->consumer_crashes},
+                   {"goodbyes", &ret->goodbyes}, {"reboots", &ret->reboots}};
     const char *name;
     json_t *v;
     int r;

@@ -38,7 +38,7 @@ struct rates {
     struct rates_row rows[GATE_MAX_COHORTS];
     int n_rows; /* cohorts beyond the table count in the fleet only */
     int64_t admitted, direct;
-    int64_t crashes, consumer_crashes, goodbyes; /* events heard */
+    int64_t crashes, consumer_crashes, goodbyes, reboots; /* events heard */
 };
 
 /* One tick's trials of one metric: by row of the topology, each so long. */
