@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "scope.h"
 #include "text.h"
 #include "tolerance.h"
 
@@ -13,7 +14,8 @@
 #define PAUSE_MIN_SILENT  5
 #define PAUSE_CLEAN_TICKS 5
 #define MAX_TICK_CONTROLS ((int64_t)GATE_MAX_DEVICES * GATE_MAX_COHORTS)
-#define DIRECT_EPS        1e-3
+#define DIRECT_EPS        1e-3 /* of all nodes together */
+#define LATE_WEIGHT       0.4
 #define CONTROL_FACTOR    1.5 /* of the controls' crash hazard, in L */
 
 static const char *const verdict_names[] = {
@@ -111,15 +113,22 @@ static void tolerate_nodes(const struct policy *p, const struct topology *t,
         ret[node] = node_tolerance(p, t, node, node_total(t, node, f->admitted));
 }
 
-static int64_t direct_quantile(const struct policy *p, int64_t admitted, double control_crash)
+/* The nodes share the error as the tests do; one added during the rollout gets a cohort's share. */
+static int64_t direct_quantile(const struct policy *p, const struct topology *t, int node,
+                               int64_t admitted, double control_crash)
 {
-    return tolerance_poisson(p->tau_rb * (double)admitted + control_crash, DIRECT_EPS);
+    double weight = topology_node_weight(t, node);
+
+    if (!(weight > 0.0))
+        weight = LATE_WEIGHT / t->n_cohorts;
+    return tolerance_poisson(p->tau_rb * (double)admitted + control_crash, DIRECT_EPS * weight);
 }
 
 int64_t gate_direct_limit(const struct policy *p, const struct topology *t, int node,
                           int64_t admitted, double control_crash)
 {
-    return node_tolerance(p, t, node, admitted) + direct_quantile(p, admitted, control_crash);
+    return node_tolerance(p, t, node, admitted) +
+           direct_quantile(p, t, node, admitted, control_crash);
 }
 
 static bool batch_is_sane(const struct batch *b, const struct policy *p, const struct topology *t)
@@ -205,6 +214,18 @@ static void take_node(struct gate *g, enum metric m, int node, const struct node
 static bool is_halted(const struct gate_facts *f, int cohort)
 {
     return f->halted && f->halted[cohort];
+}
+
+/* A halted cohort speaks for itself only. */
+static int64_t live_total(const struct topology *t, const struct gate_facts *f, int node,
+                          const int64_t *per_cohort)
+{
+    int64_t sum = 0;
+
+    for (int c = 0; c < t->n_cohorts; c++)
+        if (topology_in_node(t, node, c) && (node >= TOPOLOGY_COHORT_NODE || !is_halted(f, c)))
+            sum += per_cohort[c];
+    return sum;
 }
 
 /* Margins of one metric: what the tick proves, and what it had proved with no treated failure. */
@@ -341,14 +362,15 @@ static void say_sums(struct text *s, const struct policy *p, const struct topolo
     text_add(s, " controls; log E ");
 }
 
-static void say_test(struct gate_reason *r, const struct policy *p, const struct topology *t,
-                     enum metric m)
+static struct text say_test(struct gate_reason *r, const struct policy *p, const struct topology *t,
+                            enum metric m)
 {
     struct text s = text_in(r->text, sizeof(r->text));
     const struct gate_sums sums = {.n_t = r->n_t, .f_t = r->f_t, .n_c = r->n_c, .f_c = r->f_c};
 
     say_sums(&s, p, t, r->node, m, &sums);
     text_add(&s, "%.1f >= %.1f", r->log_e, r->threshold);
+    return s;
 }
 
 bool gate_say_metric(const struct gate *g, const struct policy *p, const struct topology *t,
@@ -363,19 +385,63 @@ bool gate_say_metric(const struct gate *g, const struct policy *p, const struct 
     return true;
 }
 
-static void judge_test(const struct gate *g, const struct policy *p, const struct topology *t,
-                       enum metric m, int node, struct reasons *reasons, bool *ret_halt,
-                       bool *ret_warn)
+/* A halt's scope: where what was found at a node lies. */
+static void set_scope(struct gate_reason *r, const struct topology *t, struct text *s,
+                      const struct scope_part *parts, bool ret_halt[GATE_MAX_NODES])
 {
-    const struct gate_sums *s = &g->sums[m][node];
+    int scope = scope_of(t, r->node, parts);
+
+    if (scope != r->node)
+        text_add(s, "; all of it in %s, which alone is halted", topology_node_name(t, scope));
+    r->node = scope;
+    ret_halt[scope] = true;
+}
+
+static void test_parts(const struct gate *g, const struct topology *t, const struct gate_facts *f,
+                       enum metric m, struct scope_part *ret)
+{
+    for (int c = 0; c < t->n_cohorts; c++) {
+        const struct gate_sums *s = &g->sums[m][TOPOLOGY_COHORT_NODE + c];
+
+        ret[c] = (struct scope_part){0};
+        if (is_halted(f, c))
+            continue;
+        ret[c].n = s->n_t;
+        ret[c].f = s->f_t;
+        if (s->n_c > 0)
+            ret[c].expected = (double)s->n_t * (double)s->f_c / (double)s->n_c;
+    }
+}
+
+static void direct_parts(const struct gate *g, const struct policy *p, const struct topology *t,
+                         const struct gate_facts *f, struct scope_part *ret)
+{
+    for (int c = 0; c < t->n_cohorts; c++) {
+        ret[c] = (struct scope_part){0};
+        if (is_halted(f, c))
+            continue;
+        ret[c].n = f->admitted[c];
+        ret[c].f = f->direct[c];
+        ret[c].expected =
+            p->tau_rb * (double)f->admitted[c] + g->control_crash[TOPOLOGY_COHORT_NODE + c];
+    }
+}
+
+static void judge_test(const struct gate *g, const struct policy *p, const struct topology *t,
+                       const struct gate_facts *f, enum metric m, int node, struct reasons *reasons,
+                       bool ret_halt[GATE_MAX_NODES], bool ret_warn[GATE_MAX_NODES])
+{
+    struct scope_part parts[GATE_MAX_COHORTS];
+    const struct gate_sums *sums = &g->sums[m][node];
+    struct text s;
     double halt, warn;
     struct gate_reason r = {.node = node,
                             .metric = (int)m,
                             .log_e = g->log_e[m][node],
-                            .n_t = s->n_t,
-                            .f_t = s->f_t,
-                            .n_c = s->n_c,
-                            .f_c = s->f_c};
+                            .n_t = sums->n_t,
+                            .f_t = sums->f_t,
+                            .n_c = sums->n_c,
+                            .f_c = sums->f_c};
 
     if (!(r.log_e > 0.0))
         return; /* no threshold lies there */
@@ -385,24 +451,30 @@ static void judge_test(const struct gate *g, const struct policy *p, const struc
     halt = gate_threshold(p, t, node, m, p->alpha);
     r.verdict = r.log_e >= halt && policy_metric_halts(p, m) ? VERDICT_HALT : VERDICT_WARN;
     r.threshold = r.verdict == VERDICT_HALT ? halt : warn;
-    *(r.verdict == VERDICT_HALT ? ret_halt : ret_warn) = true;
-    say_test(&r, p, t, m);
+    s = say_test(&r, p, t, m);
+    if (r.verdict == VERDICT_HALT) {
+        test_parts(g, t, f, m, parts);
+        set_scope(&r, t, &s, parts, ret_halt);
+    } else {
+        ret_warn[node] = true;
+    }
     reasons_add(reasons, &r);
 }
 
 static void judge_direct(const struct gate *g, const struct policy *p, const struct topology *t,
                          const struct gate_facts *f, int64_t hostile, int node,
-                         struct reasons *reasons, bool *ret_halt)
+                         struct reasons *reasons, bool ret_halt[GATE_MAX_NODES])
 {
     struct gate_reason r = {.verdict = VERDICT_HALT, .node = node, .metric = -1};
+    struct scope_part parts[GATE_MAX_COHORTS];
     struct text s = text_in(r.text, sizeof(r.text));
     int64_t limit;
 
-    r.f_t = node_total(t, node, f->direct);
+    r.f_t = live_total(t, f, node, f->direct);
     if (r.f_t == 0)
         return;
-    r.n_t = node_total(t, node, f->admitted);
-    limit = hostile + direct_quantile(p, r.n_t, g->control_crash[node]);
+    r.n_t = live_total(t, f, node, f->admitted);
+    limit = hostile + direct_quantile(p, t, node, r.n_t, g->control_crash[node]);
     if (r.f_t <= limit)
         return;
     r.threshold = (double)limit;
@@ -412,7 +484,8 @@ static void judge_direct(const struct gate *g, const struct policy *p, const str
     text_count(&s, r.n_t);
     text_add(&s, " admitted refused or rolled back, blamed on the release; limit ");
     text_count(&s, limit);
-    *ret_halt = true;
+    direct_parts(g, p, t, f, parts);
+    set_scope(&r, t, &s, parts, ret_halt);
     reasons_add(reasons, &r);
 }
 
@@ -462,8 +535,8 @@ int gate_tick(struct gate *g, const struct policy *p, const struct topology *t,
 
     for (int node = 0; node < topology_nodes(t); node++) {
         for (int m = 0; m < policy_metrics(p); m++)
-            judge_test(g, p, t, (enum metric)m, node, &reasons, &ret_halt[node], &ret_warn[node]);
-        judge_direct(g, p, t, f, hostile[node], node, &reasons, &ret_halt[node]);
+            judge_test(g, p, t, f, (enum metric)m, node, &reasons, ret_halt, ret_warn);
+        judge_direct(g, p, t, f, hostile[node], node, &reasons, ret_halt);
     }
     *ret_pause = g->pause_ticks > 0;
     if (*ret_pause)

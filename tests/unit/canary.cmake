@@ -9,6 +9,7 @@ fb_unit(ring fb_canary)
 fb_unit(rollout fb_canary)
 fb_unit(rollout_fleet fb_policy)
 fb_unit(rollout_say fb_canary)
+fb_unit(scope fb_canary)
 fb_unit(tolerance fb_canary)
 
 # unit tests of canary/sim/

@@ -225,12 +225,13 @@ static void test_direct_limits(void **state)
     policy_standard(&p);
     small_fleet(&t, 300, 200);
     assert_int_equal(gate_direct_limit(&p, &t, 0, 1, 0.0), 0);
-    assert_int_equal(gate_direct_limit(&p, &t, 0, 5, 0.0), 0);
-    assert_int_equal(gate_direct_limit(&p, &t, 0, 6, 0.0), 1);
+    assert_int_equal(gate_direct_limit(&p, &t, 0, 2, 0.0), 0);
+    assert_int_equal(gate_direct_limit(&p, &t, 0, 3, 0.0), 1);
+    assert_int_equal(gate_direct_limit(&p, &t, TOPOLOGY_COHORT_NODE, 2, 0.0), 1); /* its share */
     assert_int_equal(gate_direct_limit(&p, &t, 0, 2, 3.0), 10); /* the control term */
     big_fleet(&t);
     assert_int_equal(gate_direct_limit(&p, &t, 0, 16, 0.0), 1 + 1);
-    assert_int_equal(gate_direct_limit(&p, &t, 0, 85000, 0.0), 6 + 31);
+    assert_int_equal(gate_direct_limit(&p, &t, 0, 85000, 0.0), 6 + 32);
 }
 
 static void test_first_blamed_failure_halts_a_small_fleet(void **state)
@@ -245,7 +246,7 @@ static void test_first_blamed_failure_halts_a_small_fleet(void **state)
     assert_int_equal(run_tick(&r, NULL, 0), 0);
     r.direct[0] = 1;
     n = run_tick(&r, NULL, 0);
-    assert_int_equal(n, 3); /* fleet, OS family, cohort */
+    assert_int_equal(n, 1); /* the fleet alone: nobody else had it, so nothing excuses the others */
     assert_true(r.halt[0]);
     assert_int_equal(r.reasons[0].verdict, VERDICT_HALT);
     assert_int_equal(r.reasons[0].metric, -1);
@@ -459,8 +460,8 @@ static void test_worst_reasons_first_and_bounded(void **state)
     run_init(&r);
     big_fleet(&r.topology);
     for (int c = 0; c < 16; c++) {
-        r.admitted[c] = 2;
-        r.direct[c] = 2;
+        r.admitted[c] = 4;
+        r.direct[c] = 4;
     }
     r.facts.batches = NULL;
     assert_int_equal(

@@ -351,7 +351,7 @@ static void test_halts_keep_to_their_scope(void **state)
     assert_int_equal(d.admit[5], 0);
     assert_true(d.admit[4] > 0);
     assert_non_null(strstr(d.stands, "1 of 16 cohorts halted"));
-    f.cohorts[5].direct = f.cohorts[6].direct = f.cohorts[7].direct = 6;
+    f.cohorts[5].direct = f.cohorts[6].direct = f.cohorts[7].direct = 8;
     assert_int_equal(rollout_tick(&r, &f, &d), 0);
     assert_true(r.all_halted && d.halts_all && d.newly_halted[0]);
     assert_false(d.newly_halted[5]);

@@ -368,7 +368,8 @@ static void harm_over_seeds(const struct policy *p, int n, enum content content,
 
         fleet_init(&f, n, 0, content, p, (uint64_t)s * 7919 + 5);
         fleet_run(&f, 1500);
-        assert_false(f.rollout.complete);
+        /* Only where the other family is known to be well it goes on, to everybody of it. */
+        assert_true(!f.rollout.complete || (content == WINDOWS_DIES && f.rollout.halted[0]));
         assert_true(f.decision.verdict >= VERDICT_ASK);
         ret[s] = f.harm;
         fleet_release(&f);
