@@ -6,6 +6,8 @@
 #include "ring.h"
 #include "tolerance.h"
 
+#define GROUND_FIRST     4 /* devices on ground that nobody knows */
+#define GROUND_KNOWN     100
 #define ALL_PPM          1000000
 #define UNACKED_ALWAYS   2
 #define SLOW_START       2000 /* devices that may go before the slow window is past */
@@ -73,6 +75,11 @@ int64_t pacing_unacknowledged_limit(const struct policy *p, int64_t fleet, int64
     if (passage >= 1.0)
         return INT64_MAX;
     return (int64_t)((double)limit * (1.0 + passage * (PASSAGE - 1)));
+}
+
+int64_t pacing_ground_room(int64_t settled)
+{
+    return settled >= GROUND_KNOWN ? INT64_MAX : GROUND_FIRST + settled;
 }
 
 int64_t pacing_unacknowledged(const struct cohort_facts *f)

@@ -27,6 +27,11 @@ double pacing_passage(const struct policy *p, int64_t fleet);
  * to ten times that, beyond it no limit (INT64_MAX). */
 int64_t pacing_unacknowledged_limit(const struct policy *p, int64_t fleet, int64_t admitted);
 
+/* First content on one platform build, outside any rollout: how many devices may have been given it
+ * and not have come back yet, where so many run it well. From 100 on it is known ground
+ * (INT64_MAX). */
+int64_t pacing_ground_room(int64_t settled);
+
 /* Treated, neither healthy nor excused. */
 int64_t pacing_unacknowledged(const struct cohort_facts *f);
 

@@ -16,6 +16,7 @@
 #include "rollouts/exclude.h"
 #include "calibrate/calibrate.h"
 #include "rollouts/flight.h"
+#include "rollouts/ground.h"
 #include "api/handlers.h"
 #include "http/http.h"
 #include "httpsig.h"
@@ -350,6 +351,8 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
         m = f ? flight_arm(f, d, hearing.wall_ms) : NULL;
         if (m)
             changed = flight_hear(f, m, d, &hearing);
+        ground_follow(ch->ground, s->fleet, ch->name, ch->baseline.digest);
+        hearing.ground_is_open = !cc->running[0] && ground_may(ch->ground, d, d->seen_boot_ms);
         decide = flight_ask(ch, m, &hearing);
     }
     if (decide.kind != DECIDE_WAIT)
@@ -362,6 +365,7 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
         changed = true;
     } else if (decide.kind == DECIDE_PERMIT_BASELINE) {
         put_baseline_exposure(s, d, cc, h->batch);
+        ground_grant(ch->ground, d, d->seen_boot_ms);
     } else if (m) {
         flight_count_control(f, m, &hearing, &decide);
     }
@@ -372,8 +376,10 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
 
         store_put_exposure(h->batch, &row);
     }
-    if (dc)
+    if (dc) {
         put_channel(dc, d, cc, f, m, h->batch);
+        ground_note(ch->ground, d, dc);
+    }
     ms = flight_interval_ms(f, m, s->config.checkin_interval_ms);
     if (ch)
         ms = calibrate_hear(ch, d, &hearing, ret->permit != NULL, ms);

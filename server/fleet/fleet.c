@@ -192,7 +192,7 @@ struct device_channel *device_channel(struct device *d, const char *channel)
     d->channels = p;
     p = &p[d->n_channels++];
     *p = (struct device_channel){
-        .ready_tick = -1, .last_tick = -1, .crash_tick = -1, .reboot_tick = -1};
+        .ready_tick = -1, .last_tick = -1, .crash_tick = -1, .reboot_tick = -1, .ground = -1};
     copy(p->channel, sizeof p->channel, channel);
     return p;
 }

@@ -29,6 +29,7 @@ struct device_channel {
     bool canary;                   /* by its owner's configuration */
     uint16_t marks, figures;       /* of its arm, as of the last check-in; see arms.h */
     int32_t marks_from, crash_tick, reboot_tick, figures_tick;
+    int16_t ground; /* the row that counts it; see rollouts/ground.h; -1 none */
 };
 
 struct device {

@@ -68,6 +68,8 @@ struct decide checkin_decide(const struct decide_facts *f)
     if (is_first_content(f)) {
         if (has_other_metadata(f, &why))
             return wait_for(why);
+        if (!f->ground_is_open)
+            return wait_for(WAIT_NEW_GROUND);
         return (struct decide){.kind = DECIDE_PERMIT_BASELINE};
     }
     if (!f->has_rollout || !f->ready_is_rollout)

@@ -21,7 +21,8 @@
     X(PACE, "pace")                 /* the manifest's pace has not reached it */                   \
     X(OLD_METADATA, "old-metadata") /* it must see a newer plan first */                           \
     X(UNKNOWN_METADATA, "unknown-metadata") /* it verified some that is not published here */      \
-    X(NO_EVIDENCE, "no-evidence")           /* the rollout has no row for its platform */
+    X(NO_EVIDENCE, "no-evidence")           /* the rollout has no row for its platform */          \
+    X(NEW_GROUND, "new-ground") /* first content on a build where few run it: others went first */
 
 enum wait {
 #define X(name, text) WAIT_##name,
@@ -41,6 +42,7 @@ struct decide_facts {
     int64_t snapshot_version, pace_wait_s;
     /* the channel */
     bool ready_is_baseline;
+    bool ground_is_open; /* may have it as first content */
     bool has_rollout, ready_is_rollout;
     enum rollout_state state;
     bool cohort_halted, recalled;

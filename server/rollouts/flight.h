@@ -89,12 +89,15 @@ struct release_ref {
     int64_t sequence; /* 0: none */
 };
 
+struct ground;
+
 struct channel {
     char name[CHANNEL_NAME_MAX];
     bool gone;                       /* targets delegates it no longer: it rests, its rows stay */
     struct flight *flight;           /* the latest; NULL: none yet */
     struct calibration *calibration; /* likewise */
     struct release_ref baseline, baseline_before;
+    struct ground *ground; /* owned */
     struct recall *recalls;
     int n_recalls;
     char *plan_text; /* the present plan without its serial; owned */
@@ -138,6 +141,7 @@ struct hearing {
     const struct checkin_channel *channel; /* NULL: it says nothing of this channel */
     const bool *fresh;                     /* per event: not seen before */
     bool leaving;                          /* says goodbye */
+    bool ground_is_open;                   /* may have the baseline as its first content */
     int64_t newest_snapshot;               /* published here */
     int64_t wall_ms;
 };

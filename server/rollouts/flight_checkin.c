@@ -301,6 +301,7 @@ struct decide flight_ask(const struct channel *ch, const struct arm *m, const st
     struct decide_facts x = {.has_ready = cc->has_ready,
                              .leaving = h->leaving,
                              .held = cc->hold[0],
+                             .ground_is_open = h->ground_is_open,
                              .has_content = cc->running[0],
                              .snapshot_version = cc->snapshot_version,
                              .newest_snapshot = h->newest_snapshot,

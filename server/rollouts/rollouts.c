@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "calibrate/calibrate.h"
 #include "repo/repo.h"
+#include "rollouts/ground.h"
 #include "rollouts/rollouts_internal.h"
 
 struct channel *rollouts_any_channel(const struct rollouts *r, const char *name)
@@ -33,8 +34,11 @@ static struct channel *add_channel(struct rollouts *r, const char *name)
     if (!p)
         return NULL;
     r->channels = p;
-    p = &p[r->n_channels++];
-    *p = (struct channel){0};
+    p += r->n_channels;
+    *p = (struct channel){.ground = ground_new()};
+    if (!p->ground)
+        return NULL;
+    r->n_channels++;
     snprintf(p->name, sizeof p->name, "%s", name);
     return p;
 }
@@ -118,6 +122,7 @@ void rollouts_free(struct rollouts *r)
         calibration_free(r->channels[i].calibration);
         free(r->channels[i].recalls);
         free(r->channels[i].plan_text);
+        ground_free(r->channels[i].ground);
         json_decref(r->channels[i].obeyed);
     }
     free(r->channels);

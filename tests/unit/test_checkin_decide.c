@@ -106,6 +106,8 @@ static void first_content(void **state)
     f.has_content = f.ready_is_rollout = f.has_rollout = false;
     f.ready_is_baseline = true;
     f.min_snapshot = 0;
+    waits(&f, WAIT_NEW_GROUND);
+    f.ground_is_open = true;
     assert_int_equal(checkin_decide(&f).kind, DECIDE_PERMIT_BASELINE);
     f.snapshot_version = 9;
     waits(&f, WAIT_UNKNOWN_METADATA);
