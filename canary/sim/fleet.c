@@ -541,7 +541,7 @@ static void add_facts(struct fleet *f, int pool, struct cohort_facts *to)
     }
     to->admitted += p->admitted;
     to->healthy += p->healthy;
-    to->healthy_slow += healthy_slow(f, pool);
+    to->healthy_slow += min64(healthy_slow(f, pool), p->healthy);
     to->excused += p->away_excused;
     to->overdue += max64(overdue, 0);
     to->direct += p->direct;

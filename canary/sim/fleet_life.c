@@ -186,6 +186,8 @@ static void report(struct fleet *f, struct pool *p, int pool, struct day *d)
     p->direct += fleet_arrival(f, f->now_ms, pool)->blamed;
     d->back = fleet_arrival(f, f->now_ms, pool)->back;
     p->direct += d->back;
+    if (f->s.defect.kind == DEFECT_REBOOT) /* was healthy until then; its return says it is not */
+        p->healthy -= min64(d->back, p->healthy);
     *fleet_arrival(f, f->now_ms, pool) = (struct arrival){0};
 }
 

@@ -276,6 +276,39 @@ static void ill_consumers_speak_where_they_are_asked(void **state)
     }
 }
 
+/* Dead at their reboot: healthy until they are back and say so, no longer. */
+static void the_returned_are_not_healthy(void **state)
+{
+    struct scenario s;
+    struct fleet *f;
+    struct rollout_facts facts;
+    struct fleet_orders o = {0};
+    struct err err = {0};
+    int64_t most = 0, healthy = 0, direct = 0;
+
+    (void)state;
+    load("S5", 10000, &s);
+    s.canaries = 0;
+    s.life = (struct scenario_life){.staged_min = 1, .soak_min = 60, .reboots_h = 30};
+    s.defect.recovers = 1;
+    f = make(&s, 5);
+    for (int i = 0; i < s.topology.n_cohorts; i++)
+        o.stage_ppm[i] = 1000000;
+    for (int64_t tick = 0; tick < 240; tick++) {
+        o.admit[0] = tick == 3 ? 100 : 0;
+        assert_int_equal(fleet_step(f, &o, 10000, &facts, &err), 0);
+        healthy = facts.cohorts[0].healthy;
+        direct = facts.cohorts[0].direct;
+        most = healthy > most ? healthy : most;
+        assert_true(facts.cohorts[0].healthy_slow <= healthy);
+    }
+    assert_true(most > 80);
+    assert_int_equal(direct, 100);
+    assert_int_equal(healthy, 0);
+    assert_true(fleet_is_sane(f));
+    fleet_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_quiet_fleet_shows_exactly_the_dead),
         cmocka_unit_test(lags_are_the_policys),
         cmocka_unit_test(ill_consumers_speak_where_they_are_asked),
+        cmocka_unit_test(the_returned_are_not_healthy),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
