@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "policy_file.h"
 #include "replay_tell.h"
 #include "run_record.h"
@@ -342,6 +343,37 @@ static void a_record_that_was_cut_off_is_refused(void **state)
     close(fd);
 }
 
+/* Whoever writes a record by hand finds each member in FORMATS.md. */
+static void all_members_of_facts_are_written_down(void **state)
+{
+    struct rollout_facts f = {.n_batches = 0};
+    struct topology t = {.n_os = 1, .os = {"w"}, .n_cohorts = 1};
+    struct buf text;
+    struct policy p;
+    struct err err = {0};
+    const char *key;
+    json_t *facts, *v;
+    char code[64];
+
+    (void)state;
+    policy_standard(&p);
+    strcpy(t.cohorts[0].name, "w-1");
+    for (size_t i = 0; i < sizeof f.cohorts[0] / sizeof(int64_t); i++)
+        ((int64_t *)&f.cohorts[0])[i] = 1; /* what is 0 is left out */
+    facts = facts_to_json(&f, &p, &t, 1);
+    buf_init(&text, 1000000);
+    assert_int_equal(file_read(SOURCE_DIR "/schema/FORMATS.md", &text, &err), 0);
+    json_object_update_missing(facts, json_object_get(json_object_get(facts, "cohorts"), "w-1"));
+    assert_true(json_object_size(facts) > 20);
+    json_object_foreach (facts, key, v) {
+        snprintf(code, sizeof code, "`%s`", key);
+        if (strcmp(key, "batches") != 0 && strcmp(key, "cohorts") != 0 && !strstr(text.data, code))
+            fail_msg("%s of a tick's facts is not in FORMATS.md", code);
+    }
+    json_decref(facts);
+    buf_release(&text);
+}
+
 /* --- refusals --------------------------------------------------------------------------------- */
 
 #define WHOLE                                                                                      \
@@ -483,6 +515,7 @@ int main(void)
         cmocka_unit_test(facts_by_hand_say_what_they_know),
         cmocka_unit_test(whole_rollouts_come_out_as_they_were),
         cmocka_unit_test(a_record_that_was_cut_off_is_refused),
+        cmocka_unit_test(all_members_of_facts_are_written_down),
         cmocka_unit_test(bad_lines_are_refused_with_line_and_reason),
         cmocka_unit_test(caps_hold),
     };
