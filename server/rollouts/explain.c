@@ -78,16 +78,20 @@ static bool is_told(const struct rollout_decision *d, int node, int metric)
     return false;
 }
 
-/* Some, but not more than the limit. */
+/* Some, but not more than the limit. As in the gate, a halted cohort speaks for itself only. */
 static void say_direct(json_t *lines, const struct flight *f, const json_t *status)
 {
     const struct rollout *r = &f->gate;
-    int64_t admitted = number(status, "counts", "admitted"), direct = 0;
+    int64_t admitted = 0, direct = 0;
     const json_t *cohort;
     size_t i;
 
-    json_array_foreach (json_object_get(status, "cohorts"), i, cohort)
+    json_array_foreach (json_object_get(status, "cohorts"), i, cohort) {
+        if (json_is_true(json_object_get(cohort, "halted")))
+            continue;
+        admitted += json_integer_value(json_object_get(cohort, "admitted"));
         direct += json_integer_value(json_object_get(cohort, "direct"));
+    }
     if (direct > 0 && !is_told(&f->last, 0, -1))
         say(lines,
             "Direct evidence: %" PRId64 " of %" PRId64
