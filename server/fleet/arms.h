@@ -28,10 +28,11 @@
     X(RECALLED, "recalled")
 
 /* First events, one bit a metric (1 << METRIC_x), and what keeps a device out of some metrics. */
-#define MARK_FLAKY  0x40  /* a crash in the 7 days before it staged: not in CR */
-#define MARK_BARE   0x80  /* ran nothing on the channel then: reports no crash, not in CR and RB */
-#define MARK_FIGURE 0x100 /* << i: in the i-th metric of the policy's own */
-#define MARKS_KEPT  (MARK_FLAKY | MARK_BARE) /* whatever becomes of first events */
+#define MARK_FLAKY  0x40   /* a crash in the 7 days before it staged: not in CR */
+#define MARK_BARE   0x80   /* ran nothing on the channel then: reports no crash, not in CR and RB */
+#define MARK_FIGURE 0x100  /* << i: in the i-th metric of the policy's own */
+#define MARK_APART  0x1000 /* not there when the threshold last moved: in no trial until it does */
+#define MARKS_KEPT  (MARK_FLAKY | MARK_BARE | MARK_APART) /* whatever becomes of first events */
 
 enum arm_state {
 #define X(name, text) ARM_##name,
@@ -55,8 +56,10 @@ struct arm {
     uint64_t u;                                  /* its draw for this release */
     int32_t first_ready, prev_ready, ready_tick; /* ticks that it said ready in; -1 never */
     int32_t seen_tick;                           /* last check-in; -1 */
-    int32_t granted_tick, ack_tick;              /* -1 */
-    int64_t granted_ms, healthy_ms;              /* of the rollout's clock; -1 */
+    int32_t pool_tick; /* last check-in treated, or as one that the threshold may pass; -1 */
+    int32_t granted_tick, ack_tick; /* -1 */
+    int32_t stood_tick; /* when it last stood in SA, SL and CR, or began anew there; -1 */
+    int64_t granted_ms, healthy_ms; /* of the rollout's clock; -1 */
     int64_t granted_wall_ms;
     struct standing standing;
     struct place silent, long_silent, reboot; /* where it stands in SA, SL and RB */
@@ -81,6 +84,8 @@ struct arm {
     bool paced;       /* ready, but the manifest's pace has not reached it */
     bool held;        /* its owner or its boot guard holds updates */
     bool running;     /* runs the release */
+    bool risks;       /* a crash that it reports next counts in CR */
+    bool given;       /* got it as its first content, without exposure in this rollout */
     bool away;        /* said goodbye */
     bool excluded;    /* clones, taken out by an operator: not believed, and not waited for */
     bool due;         /* waited in its last check-in with a draw already passed */

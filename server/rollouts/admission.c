@@ -25,6 +25,11 @@ bool admission_below(const struct admission *a, const struct arm *m)
     return is_below(&t, m);
 }
 
+bool admission_passed(const struct admission *a, const struct arm *m)
+{
+    return admission_below(a, m) || (m->canary && is_below(&a->canary_now, m));
+}
+
 bool admission_was_below(const struct admission *a, const struct arm *m)
 {
     if (m->cohort < 0)
@@ -49,6 +54,27 @@ void admission_take(struct admission *a, const struct arm *m)
     a->left_fleet--;
     if (a->canary_ring)
         a->left_canary--;
+}
+
+static bool is_other(const struct threshold *a, const struct threshold *b)
+{
+    return a->open != b->open || (a->open && a->draw != b->draw);
+}
+
+void admission_begin(struct admission *a, int32_t tick)
+{
+    for (int c = 0; c < GATE_MAX_COHORTS; c++)
+        if (is_other(&a->now[c], &a->before[c]))
+            a->moved[c] = tick;
+    if (is_other(&a->canary_now, &a->canary_before))
+        a->canary_moved = tick;
+}
+
+int32_t admission_since(const struct admission *a, const struct arm *m)
+{
+    if (m->cohort < 0)
+        return 0;
+    return a->canary_ring && m->canary ? a->canary_moved : a->moved[m->cohort];
 }
 
 void admission_close(struct admission *a)

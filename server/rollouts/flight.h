@@ -69,6 +69,7 @@ struct flight {
     struct watch alive;                                   /* heard lately: at risk in CR */
     int32_t crashes[GATE_MAX_COHORTS][N_STRATA][N_SIDES]; /* CR, this tick */
     struct figure_count figures[GATE_MAX_COHORTS][N_STRATA][N_SIDES][POLICY_MAX_EXTRAS];
+    int32_t at_risk[GATE_MAX_COHORTS][N_STRATA][N_SIDES]; /* of it, besides who stands in alive */
     int64_t marks_from; /* the tick that this round of first events began in */
 
     struct flight_note history[FLIGHT_HISTORY];
@@ -165,6 +166,19 @@ void flight_count_control(struct flight *f, struct arm *m, const struct hearing 
                           const struct decide *d);
 struct row_exposure flight_exposure(const struct flight *f, const struct arm *m,
                                     const struct device *d);
+/*
+ * Trials that go on compare those of either arm that were there when the threshold last moved: only
+ * they were separated by it. Who came later or was away then, treated or not, stands apart
+ * (MARK_APART) until it moves again: the threshold may have passed its like by, so that newcomers
+ * and devices that are seldom there would all be controls. Note before a check-in is taken in,
+ * enter after.
+ */
+void flight_note_pool(const struct flight *f, struct arm *m);
+void flight_enter_pool(const struct flight *f, struct arm *m);
+/* Whether a crash says how often those crash that do not run the release: its consumer, but on
+ * something else. Strings may be NULL. */
+bool flight_is_control_crash(const struct flight *f, const char *channel, const char *digest,
+                             const char *cause);
 /* Into the trial of this tick (SF). */
 void flight_enter(struct flight *f, struct arm *m, enum stratum stratum, enum arm_side side);
 /* Out of the statistics, whatever comes. */
@@ -178,6 +192,8 @@ void flight_watch(struct flight *f, struct arm *m, const struct hearing *h);
 void flight_watch_hear(struct flight *f, struct arm *m, const struct hearing *h);
 /* It is ready for the first time: what it cannot be a witness of. */
 void flight_watch_staged(struct arm *m, const struct device *d, const struct hearing *h);
+/* Whether its silence and crashes are compared at all, now or when the threshold next moves. */
+bool flight_compares(const struct flight *f, const struct arm *m);
 /* A sign of life that carried nothing: asked again, or refused after it proved who it is. */
 void flight_alive(struct flight *f, struct arm *m);
 void flight_watch_drop(struct flight *f, struct arm *m);

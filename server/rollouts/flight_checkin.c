@@ -28,6 +28,8 @@ static void arm_fill(struct flight *f, struct arm *m, const struct device *d, in
                       .prev_ready = -1,
                       .ready_tick = -1,
                       .seen_tick = -1,
+                      .pool_tick = -1,
+                      .stood_tick = -1,
                       .granted_tick = -1,
                       .ack_tick = -1,
                       .granted_ms = -1,
@@ -97,11 +99,18 @@ static bool is_final(const struct arm *m)
            m->state == ARM_RECALLED;
 }
 
+bool flight_is_control_crash(const struct flight *f, const char *channel, const char *digest,
+                             const char *cause)
+{
+    return channel && digest && cause && strcmp(channel, f->channel) == 0 &&
+           strcmp(digest, f->digest) != 0 && strcmp(cause, "consumer") == 0;
+}
+
 /* A crash on something else than the release: hazard of the controls, first one of each only. */
 static void note_control_crash(struct flight *f, struct arm *m, const struct event *e)
 {
-    if (strcmp(e->cause, "consumer") != 0 || arm_is_treated(m) || !m->evidence || m->crash_spent ||
-        m->first_ready < 0)
+    if (!flight_is_control_crash(f, e->channel, e->digest, e->cause) || arm_is_treated(m) ||
+        !m->evidence || m->crash_spent || m->first_ready < 0)
         return;
     m->crash_spent = true;
     f->control_crashes[m->cohort]++;
@@ -138,7 +147,7 @@ static void hear_event(struct flight *f, struct arm *m, const struct event *e)
      */
     int64_t elapsed_ms = f->elapsed_ms;
 
-    if (e->kind == EVENT_CRASH && !(ours && arm_is_treated(m)))
+    if (e->kind == EVENT_CRASH)
         note_control_crash(f, m, e);
     if (!ours || !arm_is_treated(m))
         return;
@@ -182,6 +191,29 @@ static void hear_event(struct flight *f, struct arm *m, const struct event *e)
     case EVENT_N_KINDS:
         break;
     }
+}
+
+/* --- who the threshold may pass --------------------------------------------------------------- */
+
+void flight_note_pool(const struct flight *f, struct arm *m)
+{
+    int32_t since = admission_since(&f->admission, m);
+    int64_t window = flight_ready_ticks(f, m);
+    bool was_there = m->pool_tick >= 0 && m->pool_tick >= since - window;
+    /* A permit had to be taken then, too. */
+    bool in_time = f->tick <= since + (m->tracked ? 0 : window);
+
+    if (m->pool_tick >= since)
+        return; /* decided at an earlier check-in */
+    m->marks &= (uint16_t)~MARK_APART;
+    if (!was_there || !in_time)
+        m->marks |= MARK_APART;
+}
+
+void flight_enter_pool(const struct flight *f, struct arm *m)
+{
+    if (arm_is_treated(m) || (m->ready && !m->held))
+        m->pool_tick = (int32_t)f->tick;
 }
 
 /* --- signs of life ---------------------------------------------------------------------------- */
@@ -260,12 +292,15 @@ bool flight_hear(struct flight *f, struct arm *m, const struct device *d, const 
     tally_heard(&f->tally, m);
     if (device_in_canary_group(d, f->channel))
         flight_make_canary(f, m);
+    flight_note_pool(f, m);
     m->away = h->leaving && is_away(h);
     if (m->away)
         counters_excuse(&f->counters, &m->standing, f->tick);
     flight_watch_hear(f, m, h);
     hear_ready(f, m, d, h);
     flight_figures_hear(f, m, h);
+    if (!h->leaving)
+        flight_enter_pool(f, m);
     for (size_t i = 0; i < h->checkin->n_events; i++)
         if (h->fresh[i])
             hear_event(f, m, &h->checkin->events[i]);

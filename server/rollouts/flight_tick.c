@@ -219,6 +219,7 @@ int flight_turn(struct flight *f, const struct rollout_decision *d, int64_t boot
     f->tick_ms = d->tick_ms;
     f->tick_begun_boot_ms = boot_ms;
     f->person_promotes = false;
+    admission_begin(&f->admission, (int32_t)f->tick);
     flight_watch_turn(f, f->elapsed_ms, staged_more);
     flight_figures_turn(f);
     tally_turn(&f->tally, (int32_t)f->tick, f->elapsed_ms);
@@ -237,17 +238,36 @@ static bool is_unresolved(const struct flight *f, int64_t tick)
 /* The side on which a device stands in unresolved trials, and the stratum; N_STRATA: in none. */
 static enum stratum unresolved(const struct flight *f, const struct arm *m, enum arm_side *ret_side)
 {
+    enum stratum stratum;
+
     *ret_side = arm_is_treated(m) ? SIDE_TREATED : SIDE_CONTROL;
     if (!m->known || !m->evidence || !m->tracked || m->away || m->cohort < 0)
         return N_STRATA;
-    if (arm_is_treated(m))
-        return is_unresolved(f, m->granted_tick) ? (enum stratum)m->stratum : N_STRATA;
-    if (!m->ready || m->held || !is_unresolved(f, m->ready_tick) ||
+    if (arm_is_treated(m)) {
+        /* Who was fresh among the controls is not known any more: both stand with the others. */
+        stratum = m->stratum == STRATUM_FRESH ? STRATUM_MAIN : (enum stratum)m->stratum;
+        return is_unresolved(f, m->granted_tick) ? stratum : N_STRATA;
+    }
+    if (m->marks & MARK_APART || !m->ready || m->held || !is_unresolved(f, m->ready_tick) ||
         admission_below(&f->admission, m))
         return N_STRATA;
     if (m->first_ready == m->ready_tick)
         return f->admission.canary_ring && m->canary ? N_STRATA : STRATUM_LATE;
     return m->canary ? STRATUM_CANARY : STRATUM_MAIN;
+}
+
+/* One that was awake is to be waited for as if it had just been heard, in either arm. */
+static void wait_for(struct flight *f, struct arm *m)
+{
+    int64_t ticks = flight_ready_ticks(f, m);
+
+    flight_note_pool(f, m);
+    if (m->pool_tick >= 0 && f->tick - m->pool_tick < ticks)
+        m->pool_tick = (int32_t)f->tick;
+    if (!arm_is_treated(m) && m->ready && f->tick - m->ready_tick < ticks) {
+        m->ready_tick = m->seen_tick = (int32_t)f->tick;
+        tally_heard(&f->tally, m);
+    }
 }
 
 /*
@@ -271,12 +291,8 @@ void flight_resume(struct flight *f, int64_t boot_ms)
         m->standing.tick = -1;
         if (stratum != N_STRATA)
             flight_enter(f, m, stratum, side);
-        /* One that was awake is to be waited for as if it had just been heard. */
-        if (m->known && !arm_is_treated(m) && m->ready &&
-            f->tick - m->ready_tick < flight_ready_ticks(f, m)) {
-            m->ready_tick = m->seen_tick = (int32_t)f->tick;
-            tally_heard(&f->tally, m);
-        }
+        if (m->known)
+            wait_for(f, m);
     }
     tally_again(&f->tally, &f->arms);
 }

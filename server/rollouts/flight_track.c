@@ -49,7 +49,7 @@ static bool is_asked_every_tick(const struct flight *f, const struct arm *m)
     if (!flight_is_open(f) || m->away)
         return false;
     if (arm_is_treated(m))
-        return arm_is_under_way(m) || m->ready || (m->tracked && m->watched != N_STRATA);
+        return arm_is_under_way(m) || m->ready || (m->tracked && flight_compares(f, m));
     if (m->ready)
         return m->tracked || m->due;
     return m->tracked && !m->running && flight_stages(f, m);
@@ -71,7 +71,10 @@ int64_t flight_interval_ms(const struct flight *f, const struct arm *m, int64_t 
 
 void flight_as_before(struct flight *f, struct arm *m)
 {
+    flight_note_pool(f, m);
     flight_alive(f, m);
+    if (!m->away)
+        flight_enter_pool(f, m);
     if (!arm_is_ready(m) || m->ready_tick == f->tick)
         return;
     m->prev_ready = m->ready_tick;

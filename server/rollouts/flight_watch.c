@@ -25,7 +25,7 @@ static void renew_marks(const struct flight *f, struct arm *m)
 
 static void mark(struct arm *m, enum metric metric)
 {
-    m->marks |= (uint8_t)(1U << metric);
+    m->marks |= (uint16_t)(1U << metric);
 }
 
 static bool is_spent(const struct arm *m, enum metric metric)
@@ -35,7 +35,7 @@ static bool is_spent(const struct arm *m, enum metric metric)
 
 static bool may_crash(const struct arm *m)
 {
-    return !(m->marks & MARKS_KEPT) && !is_spent(m, METRIC_CR);
+    return !(m->marks & (MARK_FLAKY | MARK_BARE)) && !is_spent(m, METRIC_CR);
 }
 
 static bool may_reboot(const struct arm *m)
@@ -70,22 +70,27 @@ static enum arm_side side_of(const struct arm *m)
     return arm_is_treated(m) ? SIDE_TREATED : SIDE_CONTROL;
 }
 
-/* Late joiners have no controls here, and who the draw alone did not separate is in no arm. */
-static enum stratum watched_stratum(const struct flight *f, const struct arm *m, bool fresh)
+/*
+ * Which arm is the draw's word alone: of those that were there when the threshold last moved, ready
+ * or treated, all at or below it are treated (late ones are served before it moves), all above are
+ * not. Nothing that came of a device since leaves it out of one arm and not of the other.
+ */
+bool flight_compares(const struct flight *f, const struct arm *m)
 {
     bool running = f->state == ROLLOUT_RUNNING || f->state == ROLLOUT_PAUSED;
 
     if (!running || !m->known || !m->evidence || m->cohort < 0 || f->gate.halted[m->cohort])
+        return false;
+    return arm_is_treated(m) ||
+           (m->first_ready >= 0 && !m->running && !admission_passed(&f->admission, m));
+}
+
+static enum stratum watched_stratum(const struct flight *f, const struct arm *m, bool fresh)
+{
+    if (!flight_compares(f, m) || m->held || m->marks & MARK_APART)
         return N_STRATA;
-    if (arm_is_treated(m)) {
-        if (m->stratum == N_STRATA || m->stratum == STRATUM_LATE || m->stratum == STRATUM_CANARY)
-            return m->stratum == STRATUM_CANARY ? STRATUM_CANARY : N_STRATA;
-    } else {
-        if (!m->ready || m->held || m->running || admission_below(&f->admission, m))
-            return N_STRATA;
-        if (m->canary)
-            return STRATUM_CANARY;
-    }
+    if (m->canary)
+        return STRATUM_CANARY;
     return fresh ? STRATUM_FRESH : STRATUM_MAIN;
 }
 
@@ -93,11 +98,20 @@ static enum stratum watched_stratum(const struct flight *f, const struct arm *m,
 static enum stratum stratum_now(const struct flight *f, const struct arm *m,
                                 const struct hearing *h)
 {
-    bool below = !arm_is_treated(m) && admission_below(&f->admission, m);
+    bool below = !arm_is_treated(m) && admission_passed(&f->admission, m);
 
     if (h->leaving || !h->checkin)
         return m->evidence && !below ? (enum stratum)m->watched : N_STRATA;
     return watched_stratum(f, m, h->checkin->awake_s * 1000 < f->gate.policy.fresh_wake_ms);
+}
+
+/* A treated device's crash counts on the release, a control's on what else it runs; so does the
+ * time that they have to crash in. */
+static bool is_at_risk(const struct arm *m)
+{
+    bool ours = m->running || arm_is_under_way(m);
+
+    return may_crash(m) && (arm_is_treated(m) ? ours : !m->running);
 }
 
 static void stand(struct watch *w, struct place *p, const struct arm *m, bool in)
@@ -108,6 +122,36 @@ static void stand(struct watch *w, struct place *p, const struct arm *m, bool in
         watch_leave(w, p);
 }
 
+/*
+ * What a check-in says of crashes it says of the time since the one before, so of the cell that the
+ * device stood in then: that is where it is at risk in this tick, crashed or not, wherever it
+ * stands from now on. Who has just begun to be at risk is so from the next tick.
+ */
+static void stand_at_risk(struct flight *f, struct arm *m, bool in)
+{
+    const struct place was = m->alive;
+    const struct place *is = &m->alive;
+    bool stood = m->risks;
+
+    stand(&f->alive, &m->alive, m, in);
+    m->risks = in;
+    if (stood && in && was.cohort == is->cohort && was.stratum == is->stratum &&
+        was.side == is->side)
+        return;
+    if (stood)
+        f->at_risk[was.cohort][was.stratum][was.side]++;
+    if (in)
+        f->at_risk[is->cohort][is->stratum][is->side]--;
+}
+
+/* Gone with a goodbye: at risk in this tick, and again when it is back, but not meanwhile. */
+static void rest_at_risk(struct flight *f, struct arm *m)
+{
+    watch_excuse(&f->alive, &m->alive);
+    if (m->risks)
+        f->at_risk[m->alive.cohort][m->alive.stratum][m->alive.side]++;
+}
+
 void flight_watch(struct flight *f, struct arm *m, const struct hearing *h)
 {
     bool in;
@@ -116,14 +160,15 @@ void flight_watch(struct flight *f, struct arm *m, const struct hearing *h)
     if (m->away) {
         watch_excuse(&f->silence, &m->silent);
         watch_excuse(&f->long_silence, &m->long_silent);
-        watch_excuse(&f->alive, &m->alive);
+        rest_at_risk(f, m);
         return;
     }
     m->watched = (uint8_t)stratum_now(f, m, h);
     in = m->watched != N_STRATA;
+    m->stood_tick = in ? (int32_t)f->tick : -1;
     stand(&f->silence, &m->silent, m, in && m->tracked && !is_spent(m, METRIC_SA));
     stand(&f->long_silence, &m->long_silent, m, in && m->tracked && !is_spent(m, METRIC_SL));
-    stand(&f->alive, &m->alive, m, in && may_crash(m));
+    stand_at_risk(f, m, in && is_at_risk(m));
 }
 
 void flight_watch_drop(struct flight *f, struct arm *m)
@@ -133,6 +178,7 @@ void flight_watch_drop(struct flight *f, struct arm *m)
     watch_excuse(&f->long_silence, &m->long_silent);
     watch_excuse(&f->reboots, &m->reboot);
     watch_excuse(&f->alive, &m->alive);
+    m->risks = false;
     m->watched = N_STRATA;
 }
 
@@ -168,10 +214,11 @@ static void hear_crash(struct flight *f, struct arm *m, const struct event *e)
     bool ours = strcmp(e->digest, f->digest) == 0;
 
     if (e->kind != EVENT_CRASH || e->blamed || strcmp(e->channel, f->channel) != 0 ||
-        ours != arm_is_treated(m) || m->watched == N_STRATA || !may_crash(m))
+        ours != arm_is_treated(m) || !m->risks)
         return;
     watch_leave(&f->alive, &m->alive);
     mark(m, METRIC_CR);
+    m->risks = false;
     m->crash_tick = (int32_t)f->tick;
     f->crashes[m->cohort][m->watched][side_of(m)]++;
 }
@@ -209,7 +256,8 @@ void flight_watch_staged(struct arm *m, const struct device *d, const struct hea
 
     for (size_t i = 0; i < h->checkin->n_events; i++)
         flaky |= h->fresh[i] && h->checkin->events[i].kind == EVENT_CRASH;
-    m->marks = (uint8_t)((flaky ? MARK_FLAKY : 0) | (h->channel->running[0] ? 0 : MARK_BARE));
+    m->marks = (uint16_t)((m->marks & MARK_APART) | (flaky ? MARK_FLAKY : 0) |
+                          (h->channel->running[0] ? 0 : MARK_BARE));
 }
 
 /* --- ticks ------------------------------------------------------------------------------------ */
@@ -229,21 +277,30 @@ void flight_watch_open(struct flight *f, int64_t interval_ms)
     f->marks_from = 0;
 }
 
+/* A device that reports a crash in its first tick at risk makes one more failed than at risk. */
+static int64_t risked(const struct flight *f, int cohort, int stratum, enum arm_side side)
+{
+    int64_t crashed = f->crashes[cohort][stratum][side];
+    int64_t others =
+        (int64_t)f->alive.standing[cohort][stratum][side] + f->at_risk[cohort][stratum][side];
+
+    return crashed + (others > 0 ? others : 0);
+}
+
 static int crash_batches(const struct flight *f, struct batch *ret, int max)
 {
     int n = 0;
 
     for (int c = 0; c < GATE_MAX_COHORTS; c++)
         for (int s = 0; s < N_STRATA && n < max; s++) {
-            const int32_t *crashed = f->crashes[c][s], *alive = f->alive.standing[c][s];
             struct batch b = {.metric = METRIC_CR,
                               .cohort = c,
                               .stratum = (enum stratum)s,
                               .tick = f->tick,
-                              .n_t = alive[SIDE_TREATED] + crashed[SIDE_TREATED],
-                              .f_t = crashed[SIDE_TREATED],
-                              .n_c = alive[SIDE_CONTROL] + crashed[SIDE_CONTROL],
-                              .f_c = crashed[SIDE_CONTROL]};
+                              .n_t = risked(f, c, s, SIDE_TREATED),
+                              .f_t = f->crashes[c][s][SIDE_TREATED],
+                              .n_c = risked(f, c, s, SIDE_CONTROL),
+                              .f_c = f->crashes[c][s][SIDE_CONTROL]};
 
             if (b.n_t > 0 && b.n_c > 0)
                 ret[n++] = b;
@@ -266,6 +323,7 @@ void flight_watch_turn(struct flight *f, int64_t now_ms, bool staged_more)
     struct watch *const all[] = {&f->silence, &f->long_silence, &f->reboots, &f->alive};
 
     memset(f->crashes, 0, sizeof f->crashes);
+    memset(f->at_risk, 0, sizeof f->at_risk);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         watch_turn(all[i], f->tick, now_ms);
         if (staged_more)
@@ -315,6 +373,10 @@ static void resume_crash(struct flight *f, const struct arm *m)
 {
     enum arm_side side = side_of(m);
 
+    if (m->granted_tick == f->tick && is_at_risk(m)) { /* as a control until then */
+        f->at_risk[m->cohort][m->watched][SIDE_CONTROL]++;
+        f->at_risk[m->cohort][m->watched][SIDE_TREATED]--;
+    }
     if (m->crash_tick != f->tick || !is_spent(m, METRIC_CR))
         return;
     if (m->granted_tick == f->tick && !m->crashed)
@@ -324,21 +386,32 @@ static void resume_crash(struct flight *f, const struct arm *m)
 
 static void resume_arm(struct flight *f, struct arm *m)
 {
+    bool stands = false;
+
     m->silent.slot = m->long_silent.slot = m->reboot.slot = m->alive.slot = -1;
+    m->risks = false;
     m->watched = (uint8_t)watched_stratum(f, m, false);
     if (m->watched == N_STRATA)
         return;
     renew_marks(f, m);
     resume_crash(f, m);
+    m->risks = is_at_risk(m);
+    m->alive.cohort = (uint8_t)m->cohort;
+    m->alive.stratum = m->watched;
+    m->alive.side = (uint8_t)side_of(m);
     if (m->away)
         return;
     if (m->tracked) {
-        resume(&f->silence, &m->silent, m, METRIC_SA, m->seen_tick);
-        resume(&f->long_silence, &m->long_silent, m, METRIC_SL, m->seen_tick);
+        resume(&f->silence, &m->silent, m, METRIC_SA, m->stood_tick);
+        stands = resume(&f->long_silence, &m->long_silent, m, METRIC_SL, m->stood_tick);
     }
-    if (may_crash(m) && m->seen_tick >= watch_unresolved_tick(&f->alive))
+    if (m->risks && m->stood_tick >= watch_unresolved_tick(&f->alive)) {
         watch_move(&f->alive, &m->alive, m->cohort, (enum stratum)m->watched, side_of(m));
+        stands = true;
+    }
     resume_reboot(f, m);
+    if (stands)
+        m->stood_tick = (int32_t)f->tick;
 }
 
 void flight_watch_resume(struct flight *f)
@@ -348,6 +421,7 @@ void flight_watch_resume(struct flight *f)
     watch_clear(&f->reboots);
     watch_clear(&f->alive);
     memset(f->crashes, 0, sizeof f->crashes);
+    memset(f->at_risk, 0, sizeof f->at_risk);
     for (int64_t i = 0; i < f->arms.n; i++)
         resume_arm(f, &f->arms.rows[i]);
 }

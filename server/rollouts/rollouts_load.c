@@ -302,7 +302,11 @@ static int replay(struct flight *f, const struct row_tick *row, struct facts *x,
     r = note_end(f, row->tick, x->f.now_ms, err);
     if (r == 0)
         r = decision_tracking(decision, &f->track_ppm, err);
-    return r < 0 ? r : decision_thresholds(decision, &f->admission, err);
+    if (r == 0)
+        r = decision_thresholds(decision, &f->admission, err);
+    if (r == 0)
+        admission_begin(&f->admission, (int32_t)f->tick);
+    return r;
 }
 
 static int on_tick(void *ctx, const struct row_tick *row, struct err *err)
@@ -339,11 +343,14 @@ static int on_exposure(void *ctx, const struct row_exposure *row, struct err *er
     enum arm_state state;
     struct arm *m;
 
-    if (!f || !d || strcmp(row->digest, f->digest) != 0 || strcmp(row->kind, "rollout") != 0)
+    if (!f || !d || strcmp(row->digest, f->digest) != 0)
         return 0;
     m = flight_arm(f, d, row->at_ms);
     if (!m)
         return err_set(err, ERR_NOMEM, "no memory for the arms");
+    m->given |= strcmp(row->kind, "baseline") == 0;
+    if (strcmp(row->kind, "rollout") != 0)
+        return 0;
     if (arm_state_from(row->state, &state) < 0)
         return err_set(err, ERR_INVALID, "exposure of %s: unknown state", row->device);
     m->state = (uint8_t)state;
@@ -362,15 +369,11 @@ static int on_exposure(void *ctx, const struct row_exposure *row, struct err *er
 }
 
 /* A consumer's crash during a rollout was counted for a control: its next one is not. */
-static void spend_crash(const struct rollouts *r, const struct device *d, int64_t at_ms)
+static void spend_crash(const struct flight *f, struct arm *m, const struct row_event *row)
 {
-    for (int i = 0; i < r->n_channels; i++) {
-        struct flight *f = r->channels[i].flight;
-        struct arm *m = f && d->index < f->arms.n ? &f->arms.rows[d->index] : NULL;
-
-        if (m && m->known && !arm_is_treated(m) && m->first_ready >= 0 && at_ms >= f->started_ms)
-            m->crash_spent = true;
-    }
+    if (flight_is_control_crash(f, row->channel, row->digest, row->cause) && !arm_is_treated(m) &&
+        m->first_ready >= 0 && row->at_ms >= f->started_ms)
+        m->crash_spent = true;
 }
 
 static int on_event(void *ctx, const struct row_event *row, struct err *err)
@@ -379,17 +382,20 @@ static int on_event(void *ctx, const struct row_event *row, struct err *err)
     struct channel *ch = rollouts_any_channel(l->r, row->channel ? row->channel : "");
     const struct device *d = fleet_find(l->server->fleet, row->device);
     enum event_kind kind;
+    struct arm *m;
 
     (void)err;
     if (!d || event_from(row->kind, &kind) < 0)
         return 0;
-    if (kind == EVENT_CRASH && row->cause && strcmp(row->cause, "consumer") == 0)
-        spend_crash(l->r, d, row->at_ms);
-    if (!ch || !ch->flight || !row->digest || strcmp(row->digest, ch->flight->digest) != 0 ||
-        d->index >= ch->flight->arms.n)
+    if (!ch || !ch->flight || d->index >= ch->flight->arms.n)
         return 0;
-    ch->flight->arms.rows[d->index].crashed |= kind == EVENT_CRASH;
-    ch->flight->arms.rows[d->index].soaked |= kind == EVENT_HEALTHY;
+    m = &ch->flight->arms.rows[d->index];
+    if (kind == EVENT_CRASH)
+        spend_crash(ch->flight, m, row);
+    if (!row->digest || strcmp(row->digest, ch->flight->digest) != 0 || !arm_is_treated(m))
+        return 0;
+    m->crashed |= kind == EVENT_CRASH;
+    m->soaked |= kind == EVENT_HEALTHY;
     return 0;
 }
 
@@ -400,7 +406,7 @@ static void arm_from_channel(struct flight *f, struct arm *m, const struct devic
 
     if (!of_this || dc->last_tick > f->tick)
         return;
-    m->seen_tick = (int32_t)dc->last_tick;
+    m->seen_tick = m->pool_tick = m->stood_tick = (int32_t)dc->last_tick;
     m->running = strcmp(dc->running, f->digest) == 0;
     m->held = dc->hold[0];
     if (m->acks > 0)
@@ -412,6 +418,8 @@ static void arm_from_channel(struct flight *f, struct arm *m, const struct devic
     m->figures = dc->figures;
     m->figures_tick = dc->figures_tick;
     m->first_ready = (int32_t)dc->ready_tick;
+    if (!arm_is_treated(m) && (m->held || strcmp(dc->ready, f->digest) != 0))
+        m->pool_tick = -1;
     if (strcmp(dc->ready, f->digest) != 0)
         return;
     m->ready = true;

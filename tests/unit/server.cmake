@@ -17,6 +17,7 @@ fb_unit(ground fb_server)
 fb_unit(watch fb_server)
 fb_unit(tally fb_server)
 fb_unit(flight_track fb_server)
+fb_unit(flight_arms fb_server m)
 fb_unit(flight_watch fb_server)
 fb_unit(checkin_decide fb_server)
 

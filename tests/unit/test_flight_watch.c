@@ -5,272 +5,7 @@
  */
 #include "cmocka_all.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/cleanup.h"
-#include "fleet/fleet_internal.h"
-#include "rollouts/flight.h"
-#include "server.h"
-
-#define N          600
-#define TICK_MS    1000
-#define OLD        "0000000000000000000000000000000000000000000000000000000000000001"
-#define NEW        "0000000000000000000000000000000000000000000000000000000000000002"
-#define SINCE_BOOT 100000
-
-/* What happens to a device in a tick: chances, and for how many ticks it is not heard then. */
-struct life {
-    double silent, reboot, crash, goodbye;
-    int silent_ticks, reboot_ticks;
-    double reboot_fails; /* comes back with an unclean boot */
-    double blocked;      /* its consumer says a figure above the limit */
-    bool says_nothing;
-};
-
-struct being {
-    char running[65], ready[65];
-    int away, since_boot; /* ticks */
-    double frailty;       /* of its own chances; the same whatever it runs */
-    bool unclean;
-};
-
-struct world {
-    struct server server;
-    struct clock_fixed at;
-    struct clock clock;
-    struct flight *flight;
-    struct channel channel;
-    struct facts *facts;
-    struct checkin *checkin;
-    struct being beings[N];
-    uint64_t seed;
-    bool halted;
-    int64_t batches[GATE_METRICS], failed_t[GATE_METRICS], failed_c[GATE_METRICS];
-    int64_t treated[GATE_METRICS], controls[GATE_METRICS];
-};
-
-static double chance(struct world *w)
-{
-    uint64_t z = w->seed += UINT64_C(0x9e3779b97f4a7c15);
-
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (double)((z ^ z >> 31) >> 11) / 9007199254740992.0;
-}
-
-static void policy_of_test(struct policy *ret)
-{
-    policy_standard(ret);
-    ret->fast_tick_ms = ret->tick_ms = TICK_MS;
-    ret->rings[0] =
-        (struct policy_ring){.kind = RING_SHARE, .share_ppm = 500000, .bake_ms = 1000 * 1000};
-    ret->rings[1] = (struct policy_ring){.kind = RING_SHARE, .share_ppm = 1000000};
-    ret->n_rings = 2;
-    ret->small_fleet = 0;
-    ret->n0 = N / 10;
-    ret->growth = ret->growth_fast = 4;
-    ret->n_adv = 0;
-    ret->long_silence_ms = 15 * TICK_MS;
-    ret->reboot_window_ms = 15 * TICK_MS;
-    ret->fresh_wake_ms = 3 * TICK_MS;
-}
-
-#define BLOCKED ((enum metric)N_METRICS)
-#define LIMIT   50
-
-static void ask_for_figures(struct policy *p, bool halts)
-{
-    p->extras[0] =
-        (struct policy_metric){.name = "blocked", .limit = LIMIT, .weight = 0.2, .halts = halts};
-    p->n_extras = 1;
-}
-
-static void devices(struct world *w)
-{
-    for (int i = 0; i < N; i++) {
-        char id[DEVICE_ID_LEN + 1], group[8];
-        struct row_device row = {.id = id,
-                                 .grp = group,
-                                 .os = "linux",
-                                 .os_version = i % 3 ? "debian-12" : "debian-11",
-                                 .arch = "x86_64"};
-        struct device *d;
-        struct err err = {0};
-
-        snprintf(id, sizeof id, "%0*llx", DEVICE_ID_LEN, (unsigned long long)i + 1);
-        snprintf(group, sizeof group, "g%d", i % 5);
-        /* Another draw each time. */
-        for (int k = 0; k < SHA256_LEN; k++)
-            w->server.master[k] = (uint8_t)(chance(w) * 256);
-        assert_int_equal(fleet_add(w->server.fleet, w->server.master, &row, &d, &err), 0);
-        w->beings[i] = (struct being){.since_boot = SINCE_BOOT, .frailty = 1};
-        strcpy(w->beings[i].running, OLD);
-        strcpy(w->beings[i].ready, NEW);
-    }
-}
-
-static struct world *world_new(uint64_t seed, const struct policy *p)
-{
-    struct world *w = calloc(1, sizeof *w);
-    struct flight *f = calloc(1, sizeof *f);
-    struct topology t;
-    int64_t canary;
-    char why[200];
-
-    w->seed = seed;
-    w->at = (struct clock_fixed){.wall_ms = INT64_C(1790000000000), .boot_ms = 1};
-    w->clock = clock_fixed(&w->at);
-    w->server.clock = &w->clock;
-    w->server.config.checkin_interval_ms = TICK_MS;
-    w->server.fleet = fleet_new();
-    w->facts = malloc(sizeof *w->facts);
-    w->checkin = calloc(1, sizeof *w->checkin);
-    w->flight = w->channel.flight = f;
-    strcpy(f->channel, "crs");
-    strcpy(f->digest, NEW);
-    strcpy(w->channel.name, "crs");
-    strcpy(w->channel.baseline.digest, OLD);
-    f->state = ROLLOUT_RUNNING;
-    f->started_ms = f->published_ms = w->at.wall_ms;
-    f->pace = (struct pace){.steps = {{0, PPM}}, .n_steps = 1};
-    f->tick_begun_boot_ms = w->at.boot_ms;
-    devices(w);
-    flight_topology(w->server.fleet, "crs", &t, &canary);
-    if (rollout_init(&f->gate, p, &t, canary, why, sizeof why) < 0)
-        fail_msg("%s", why);
-    f->n_cohorts_at_start = t.n_cohorts;
-    rollout_first(&f->gate, &f->last);
-    f->tick_ms = f->last.tick_ms;
-    flight_open(f, TICK_MS);
-    return w;
-}
-
-static void world_free(struct world *w)
-{
-    flight_free(w->flight);
-    fleet_free(w->server.fleet);
-    free(w->facts);
-    free(w->checkin);
-    free(w);
-}
-
-static struct event *say(struct world *w, enum event_kind kind, const char *digest,
-                         const char *cause)
-{
-    struct event *e = &w->checkin->events[w->checkin->n_events++];
-
-    *e = (struct event){.kind = kind};
-    if (kind != EVENT_GOODBYE)
-        strcpy(e->channel, "crs");
-    strcpy(e->digest, digest);
-    strcpy(e->cause, cause);
-    return e;
-}
-
-/* As the handler does it. */
-static void check_in(struct world *w, int i, bool leaving)
-{
-    static const bool fresh[CHECKIN_MAX_EVENTS] = {[0 ... CHECKIN_MAX_EVENTS - 1] = true};
-    struct device *d = fleet_at(w->server.fleet, i);
-    struct being *b = &w->beings[i];
-    struct checkin_channel *cc = &w->checkin->channels[0];
-    struct hearing h = {.checkin = w->checkin,
-                        .channel = cc,
-                        .fresh = fresh,
-                        .leaving = leaving,
-                        .newest_snapshot = 1,
-                        .wall_ms = w->at.wall_ms};
-    struct arm *m = flight_arm(w->flight, d, w->at.wall_ms);
-    struct decide decide;
-
-    strcpy(cc->channel, "crs");
-    strcpy(cc->running, b->running);
-    strcpy(cc->ready, b->ready);
-    cc->has_ready = b->ready[0];
-    cc->snapshot_version = 1;
-    w->checkin->awake_s = b->since_boot * TICK_MS / 1000;
-    d->seen_boot_ms = w->at.boot_ms;
-    flight_hear(w->flight, m, d, &h);
-    decide = flight_ask(&w->channel, m, &h);
-    if (decide.kind == DECIDE_PERMIT || decide.kind == DECIDE_PERMIT_AGAIN) {
-        flight_grant(w->flight, m, &h, decide.kind);
-        strcpy(b->running, NEW);
-        b->ready[0] = '\0';
-    } else {
-        flight_count_control(w->flight, m, &h, &decide);
-    }
-    flight_watch(w->flight, m, &h);
-    w->checkin->n_events = 0;
-}
-
-static void live(struct world *w, int i, const struct life *life)
-{
-    struct being *b = &w->beings[i];
-    bool leaving = false;
-
-    b->since_boot++;
-    if (b->away > 0) {
-        b->away--;
-        return;
-    }
-    w->checkin->channels[0].figures = (struct figures){
-        .rows = {{.name = "other", .value = 1e9},
-                 {.name = "blocked",
-                  .value = LIMIT + (chance(w) < life->blocked * b->frailty ? 0.5 : 0)}},
-        .n = life->says_nothing ? 1 : 2};
-    if (b->unclean)
-        say(w, EVENT_CRASH, b->running, "unclean-boot");
-    b->unclean = false;
-    if (chance(w) < life->crash * b->frailty)
-        say(w, EVENT_CRASH, b->running, "consumer");
-    if (chance(w) < life->silent * b->frailty) {
-        b->away = life->silent_ticks;
-    } else if (chance(w) < life->goodbye) {
-        say(w, EVENT_GOODBYE, "", "shutdown");
-        b->away = 20;
-        leaving = true;
-    } else if (chance(w) < life->reboot) {
-        say(w, EVENT_GOODBYE, "", "reboot");
-        b->away = life->reboot_ticks;
-        b->unclean = chance(w) < life->reboot_fails * b->frailty;
-        b->since_boot = -b->away;
-        leaving = true;
-    }
-    check_in(w, i, leaving);
-}
-
-static void end_tick(struct world *w)
-{
-    struct rollout_decision d;
-    struct flight *f = w->flight;
-
-    w->at.boot_ms += TICK_MS;
-    w->at.wall_ms += TICK_MS;
-    f->elapsed_ms += TICK_MS;
-    facts_collect(&w->server, f, w->facts);
-    for (int i = 0; i < w->facts->f.n_batches; i++) {
-        const struct batch *b = &w->facts->batches[i];
-
-        w->batches[b->metric]++;
-        w->failed_t[b->metric] += b->f_t;
-        w->failed_c[b->metric] += b->f_c;
-        w->treated[b->metric] += b->n_t;
-        w->controls[b->metric] += b->n_c;
-    }
-    assert_int_equal(rollout_tick(&f->gate, &w->facts->f, &d), 0);
-    w->halted |= d.verdict == VERDICT_HALT;
-    assert_int_equal(flight_turn(f, &d, w->at.boot_ms), 0);
-}
-
-static void run(struct world *w, int ticks, const struct life *treated, const struct life *control)
-{
-    for (int k = 0; k < ticks && !w->halted; k++) {
-        for (int i = 0; i < N; i++)
-            live(w, i, strcmp(w->beings[i].running, NEW) == 0 ? treated : control);
-        end_tick(w);
-    }
-}
+#include "flight_world.h"
 
 #define ALPHA       1e-3
 #define UNREACHABLE 1e-200 /* an alpha that stops nothing: the others do not come first */
@@ -514,6 +249,10 @@ static void marks_are_reset_in_both_arms(void **state)
     (void)state;
     policy_of_test(&p);
     ask_for_figures(&p, true);
+    p.rings[2] = p.rings[1];
+    p.rings[1] = p.rings[0];
+    p.rings[0].share_ppm = 300000;
+    p.n_rings = 3;
     w = world_new(3, &p);
     run(w, 8, &calm, &calm);
     run(w, 2, &crash, &crash);
@@ -523,9 +262,10 @@ static void marks_are_reset_in_both_arms(void **state)
     assert_int_equal(w->failed_t[BLOCKED] + w->failed_c[BLOCKED], N);
     assert_int_equal(w->failed_t[METRIC_SA] + w->failed_c[METRIC_SA], N);
     w->flight->last.stage_ppm--; /* so that the next decision's share is a rise */
-    run(w, 1, &calm, &calm);
-    run(w, 9, &calm, &calm);
-    for (int i = 0; i < N; i++) /* who was granted it late is in neither arm */
+    run(w, 6, &calm, &calm);
+    w->flight->person_promotes = true; /* the threshold moves: who is back stands in trials again */
+    run(w, 4, &calm, &calm);
+    for (int i = 0; i < N; i++)
         still += w->flight->arms.rows[i].watched != N_STRATA;
     assert_true(still > N / 2);
     run(w, 2, &crash, &crash);
@@ -600,33 +340,118 @@ static void asking_again_is_a_sign_of_life(void **state)
     world_free(w);
 }
 
-/* Ready with a draw already passed: no controls, so in none of these metrics. */
-static void late_joiners_are_in_no_arm(void **state)
+/* Who was not there when the threshold last moved was not separated by it: in neither arm, until
+ * it moves again. */
+static void newcomers_stand_apart(void **state)
+{
+    const struct life calm = {0};
+    int apart[N_SIDES] = {0}, still[N_SIDES] = {0};
+    struct policy p;
+    struct world *w;
+
+    (void)state;
+    policy_of_test(&p);
+    p.rings[0].share_ppm = 300000;
+    w = world_new(8, &p);
+    for (int i = 0; i < N; i += 2)
+        w->beings[i].away = 30;
+    run(w, 32, &calm, &calm);
+    for (int i = 0; i < N; i++) {
+        const struct arm *m = &w->flight->arms.rows[i];
+
+        assert_int_equal(m->first_ready, i % 2 ? 0 : 30);
+        if (i % 2 && (arm_is_treated(m) || !admission_below(&w->flight->admission, m)))
+            assert_int_equal(m->watched, STRATUM_MAIN);
+        else
+            assert_int_equal(m->watched, N_STRATA);
+        apart[arm_is_treated(m)] += !(i % 2);
+    }
+    assert_true(apart[0] > 50 && apart[1] > 5);
+    w->flight->person_promotes = true; /* the next ring: the threshold moves */
+    run(w, 4, &calm, &calm);
+    for (int i = 0; i < N; i += 2) {
+        const struct arm *m = &w->flight->arms.rows[i];
+
+        still[arm_is_treated(m)] += m->watched == N_STRATA;
+    }
+    assert_int_equal(still[0] + still[1], 0);
+    world_free(w);
+}
+
+/* Its owner's pin takes a device out of either arm as long as it lasts. */
+static void holding_is_no_trial(void **state)
 {
     const struct life calm = {0};
     struct policy p;
     struct world *w;
-    int treated = 0;
 
     (void)state;
     policy_of_test(&p);
-    w = world_new(8, &p);
-    run(w, 8, &calm, &calm);
-    for (int i = 0; i < N; i++) {
-        struct arm *m = &w->flight->arms.rows[i];
-
-        if (arm_is_treated(m) && m->watched != N_STRATA && treated++ % 2)
-            m->stratum = STRATUM_LATE;
-    }
-    assert_true(treated > 4);
+    p.rings[0].share_ppm = 300000;
+    w = world_new(9, &p);
+    run(w, 20, &calm, &calm);
+    for (int i = 0; i < N; i++)
+        w->beings[i].holds = i % 2;
     run(w, 1, &calm, &calm);
-    for (int i = 0; i < N; i++) {
-        const struct arm *m = &w->flight->arms.rows[i];
+    for (int i = 0; i < N; i++)
+        assert_int_equal(w->flight->arms.rows[i].watched, i % 2 ? N_STRATA : STRATUM_MAIN);
+    world_free(w);
+}
 
-        if (arm_is_treated(m) && m->stratum == STRATUM_LATE)
-            assert_int_equal(m->watched, N_STRATA);
-        else if (arm_is_treated(m) && m->stratum == STRATUM_MAIN)
-            assert_int_equal(m->watched, STRATUM_MAIN);
+/* A treated device's time at risk of a crash is the time that it runs the release. */
+static void who_left_the_release_is_not_at_risk(void **state)
+{
+    const struct life calm = {0};
+    struct policy p;
+    struct world *w;
+    int64_t before;
+
+    (void)state;
+    policy_of_test(&p);
+    p.rings[0].share_ppm = 300000;
+    w = world_new(10, &p);
+    run(w, 20, &calm, &calm);
+    before = w->flight->alive.standing[0][STRATUM_MAIN][SIDE_TREATED];
+    assert_true(before > 20);
+    for (int i = 0; i < N; i++)
+        strcpy(w->beings[i].running, OLD); /* rolled back, all of them */
+    run(w, 1, &calm, &calm);
+    assert_int_equal(w->flight->alive.standing[0][STRATUM_MAIN][SIDE_TREATED], 0);
+    assert_true(w->flight->silence.standing[0][STRATUM_MAIN][SIDE_TREATED] >= before);
+    world_free(w);
+}
+
+/* What was never granted to a device says nothing, whatever the device says of it. */
+static void a_release_never_granted_is_evidence_of_nothing(void **state)
+{
+    const struct life calm = {0};
+    struct policy p;
+    struct world *w;
+
+    (void)state;
+    policy_of_test(&p);
+    p.rings[0].share_ppm = 300000;
+    w = world_new(11, &p);
+    run(w, 20, &calm, &calm);
+    for (int i = 0; i < N; i++) {
+        const struct arm before = w->flight->arms.rows[i], *m = &w->flight->arms.rows[i];
+
+        if (arm_is_treated(&before))
+            continue;
+        say(w, EVENT_APPLIED, NEW, "");
+        say(w, EVENT_HEALTHY, NEW, "");
+        say(w, EVENT_CRASH, NEW, "consumer");
+        say(w, EVENT_CRASH, NEW, "unclean-boot");
+        say(w, EVENT_ROLLED_BACK, NEW, "exit-1")->blamed = true;
+        say(w, EVENT_PREFLIGHT_FAILED, NEW, "exit-1")->blamed = true;
+        check_in(w, i, false);
+        assert_int_equal(m->state, ARM_UNTREATED);
+        assert_int_equal(m->marks, before.marks);
+        assert_false(m->direct || m->crashed || m->crash_spent || m->soaked);
+    }
+    for (int c = 0; c < 2; c++) {
+        assert_int_equal(w->flight->control_crashes[c], 0);
+        assert_int_equal(w->flight->crashes[c][STRATUM_MAIN][SIDE_CONTROL], 0);
     }
     world_free(w);
 }
@@ -691,7 +516,10 @@ int main(void)
         cmocka_unit_test(goodbyes_are_no_silence),
         cmocka_unit_test(the_lately_crashed_are_left_out),
         cmocka_unit_test(asking_again_is_a_sign_of_life),
-        cmocka_unit_test(late_joiners_are_in_no_arm),
+        cmocka_unit_test(newcomers_stand_apart),
+        cmocka_unit_test(holding_is_no_trial),
+        cmocka_unit_test(who_left_the_release_is_not_at_risk),
+        cmocka_unit_test(a_release_never_granted_is_evidence_of_nothing),
         cmocka_unit_test(identical_arms_halt_within_alpha),
     };
 
