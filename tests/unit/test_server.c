@@ -307,7 +307,9 @@ static void test_newest_content(void **state)
     struct running *run = *state;
 
     assert_int_equal(ask(run, "GET", "/repo/metadata/content-crs.json", NULL, NULL, NULL), 404);
+    pthread_mutex_lock(&run->site->s.site); /* the controller publishes, too */
     site_publish(run->site, "1.0", NULL);
+    pthread_mutex_unlock(&run->site->s.site);
     assert_int_equal(ask(run, "GET", "/repo/metadata/content-crs.json", NULL, NULL, NULL), 200);
     assert_int_equal(ask(run, "GET", "/repo/metadata/content-edr.json", NULL, NULL, NULL), 404);
     assert_int_equal(ask(run, "GET", "/repo/metadata/targets.json", NULL, NULL, NULL), 404);
