@@ -20,11 +20,12 @@
 
 /* --- capabilities ----------------------------------------------------------------------------- */
 
-/* A checker that reads root's files, or starts its consumer as the user it runs as, works. */
+/* A checker that reads root's files, starts its consumer as the user it runs as, or binds the
+ * consumer's port, works. */
 #define KEPT                                                                                       \
     (1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_CHOWN |                  \
      1ULL << CAP_FOWNER | 1ULL << CAP_FSETID | 1ULL << CAP_KILL | 1ULL << CAP_SETUID |             \
-     1ULL << CAP_SETGID)
+     1ULL << CAP_SETGID | 1ULL << CAP_NET_BIND_SERVICE)
 
 /* What exec would give a root anew. Others get nothing by exec, once they gave up new privileges.
  */
