@@ -19,6 +19,8 @@
     X(CHECKINS_REFUSED, "firebreak_checkins_refused_total", "counter", "Check-ins refused.")       \
     X(PERMITS, "firebreak_permits_total", "counter", "Permits given (exposures recorded).")        \
     X(EVENTS, "firebreak_events_total", "counter", "Events taken in.")                             \
+    X(UNGRANTED, "firebreak_events_ungranted_total", "counter",                                    \
+      "Events that named a release which the device was never granted: evidence of nothing.")      \
     X(HALTS, "firebreak_rollout_halts_total", "counter", "Rollouts halted.")                       \
     X(STORE_FAILURES, "firebreak_store_failures_total", "counter", "Commits that failed.")         \
     X(DEVICES, "firebreak_devices", "gauge", "Devices enrolled.")                                  \

@@ -23,6 +23,7 @@
 #include "metrics.h"
 #include "repo/repo.h"
 #include "rollouts/rollouts_internal.h"
+#include "rollouts/ungranted.h"
 
 #define JITTER_PART 8 /* a check-in comes up to this part of its interval early, never late */
 
@@ -349,8 +350,10 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
     if (dc) {
         dc->canary = cc->ring == RING_PREF_CANARY;
         m = f ? flight_arm(f, d, hearing.wall_ms) : NULL;
-        if (m)
+        if (m) {
             changed = flight_hear(f, m, d, &hearing);
+            ungranted_note(s, f, m, d, &hearing);
+        }
         ground_follow(ch->ground, s->fleet, ch->name, ch->baseline.digest);
         hearing.ground_is_open = !cc->running[0] && ground_may(ch->ground, d, d->seen_boot_ms);
         decide = flight_ask(ch, m, &hearing);
@@ -366,6 +369,8 @@ static int answer_channel(struct server *s, struct device *d, struct heard *h,
     } else if (decide.kind == DECIDE_PERMIT_BASELINE) {
         put_baseline_exposure(s, d, cc, h->batch);
         ground_grant(ch->ground, d, d->seen_boot_ms);
+        if (m)
+            m->given |= strcmp(cc->ready, f->digest) == 0;
     } else if (m) {
         flight_count_control(f, m, &hearing, &decide);
     }
@@ -414,6 +419,7 @@ static void hear_others(struct server *s, struct device *d, const struct heard *
 
             store_put_exposure(h->batch, &row);
         }
+        ungranted_note(s, f, m, d, &hearing);
         flight_watch(f, m, &hearing);
         dc = device_channel_find(d, f->channel) ? device_channel(d, f->channel) : NULL;
         if (dc && (dc->marks != m->marks || dc->reboot_tick != m->reboot_tick)) {

@@ -110,10 +110,18 @@ struct channel {
     int64_t halt_rollout, promote_rollout, promote_tick;
 };
 
+/* Events that named a release which the device was never granted; see ungranted.h. */
+struct ungranted {
+    int64_t n;      /* ever */
+    int64_t told_n; /* of them when the log last told of one */
+    int64_t told_ms;
+};
+
 struct rollouts {
     struct channel *channels;
     int n_channels;
     int64_t last_id, last_calibration;
+    struct ungranted ungranted;
 };
 
 /* One that targets delegates; any that ever was. NULL: there is none. */
