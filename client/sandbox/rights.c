@@ -62,6 +62,18 @@ static int drop_capabilities(struct err *err)
     return 0;
 }
 
+int rights_keep(struct err *err)
+{
+    struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+
+    if (syscall(SYS_capget, &head, data) < 0)
+        return err_errno(err, errno, "read capabilities");
+    for (int i = 0; i < 2; i++)
+        data[i].effective = data[i].permitted;
+    return syscall(SYS_capset, &head, data) < 0 ? err_errno(err, errno, "keep capabilities") : 0;
+}
+
 /* --- limits ----------------------------------------------------------------------------------- */
 
 static void limit(int resource, int64_t value)
@@ -214,25 +226,50 @@ static int deny_all(scmp_filter_ctx ctx)
     return r;
 }
 
-static int filter_calls(struct err *err)
+/* The kernel's exception from RLIMIT_NPROC is the machine's root, capabilities or not. */
+static int deny_becoming(scmp_filter_ctx ctx, uid_t user)
+{
+    static const struct {
+        const char *call;
+        unsigned users;
+    } calls[] = {{"setuid", 1},   {"setreuid", 2},   {"setresuid", 3},
+                 {"setuid32", 1}, {"setreuid32", 2}, {"setresuid32", 3}};
+    int r = 0;
+
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        int nr = seccomp_syscall_resolve_name(calls[i].call);
+
+        for (unsigned n = 0; n < calls[i].users && nr >= 0 && r == 0; n++) {
+            /* the kernel takes 32 bits, whatever stands in those above */
+            struct scmp_arg_cmp is = {n, SCMP_CMP_MASKED_EQ, UINT32_MAX, user};
+
+            r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM), nr, 1, &is);
+        }
+    }
+    return r;
+}
+
+static int filter_calls(uid_t host_root, struct err *err)
 {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
     int r = ctx ? deny_all(ctx) : -ENOMEM;
 
+    if (r == 0 && host_root != RIGHTS_NO_ROOT)
+        r = deny_becoming(ctx, host_root);
     if (r == 0)
         r = seccomp_load(ctx);
     seccomp_release(ctx);
     return r < 0 ? err_errno(err, -r, "filter system calls") : 0;
 }
 
-int rights_drop(const struct sandbox *s, struct err *err)
+int rights_drop(const struct sandbox *s, uid_t host_root, struct err *err)
 {
     if (drop_capabilities(err) < 0)
         return -ERR_IO;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return err_errno(err, errno, "give up new privileges");
     landlock();
-    if (filter_calls(err) < 0)
+    if (filter_calls(host_root, err) < 0)
         return -ERR_IO;
     set_limits(s); /* last: what prepares all this may need more than the checker may have */
     return 0;

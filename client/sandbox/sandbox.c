@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,8 @@
 
 #define EXIT_NOT_THE_CONTENT 75
 #define NOBODY               65534
+#define HOST_ROOT            1          /* as it shows in there, by map_root() */
+#define COUNTED_BASE         0x70000000 /* + keeper: users that nobody has (systemd, UIDS-GIDS) */
 #define USERS_ARE_MAPPED     'm'
 #define USERS_STAY           's'
 
@@ -155,7 +158,7 @@ static void __attribute__((noreturn)) serve(pid_t pid, int ask, int tell)
 
     if (read(ask, &c, 1) != 1)
         end_as(pid); /* it has said why */
-    if (c == USERS_ARE_MAPPED && map_root(pid, &err) < 0) {
+    if ((c == USERS_ARE_MAPPED && map_root(pid, &err) < 0) || view_lock(&err) < 0) {
         dprintf(STDERR_FILENO, "%s", err.msg);
         _exit(EXIT_NOT_THE_CONTENT);
     }
@@ -174,10 +177,27 @@ static int become_nobody_here(struct err *err)
     return 0;
 }
 
-static int become_nobody(struct err *err)
+/* The kernel counts the processes of all users in a namespace against the limit that its maker had,
+ * unless that was root. So it is made by a user that has no other processes. */
+static int make_users(const struct sandbox *s, uid_t counted, bool *ret_mapped, struct err *err)
+{
+    struct rlimit r = {(rlim_t)s->processes, (rlim_t)s->processes};
+
+    if (prctl(PR_SET_KEEPCAPS, 1) < 0)
+        return err_errno(err, errno, "keep capabilities");
+    /* a container may not have this user: then each is counted apart */
+    if (setrlimit(RLIMIT_NPROC, &r) == 0 && setresuid(counted, counted, counted) == 0 &&
+        rights_keep(err) < 0)
+        return -ERR_IO;
+    *ret_mapped = unshare(CLONE_NEWUSER) == 0;
+    return 0;
+}
+
+static int become_nobody(const struct sandbox *s, uid_t counted, uid_t *ret_host_root,
+                         struct err *err)
 {
     int ask[2], tell[2];
-    bool mapped;
+    bool mapped = false;
     char c;
     pid_t pid;
 
@@ -189,7 +209,9 @@ static int become_nobody(struct err *err)
         close(ask[1]);
         serve(pid, ask[0], tell[1]);
     }
-    mapped = unshare(CLONE_NEWUSER) == 0;
+    if (make_users(s, counted, &mapped, err) < 0)
+        return -ERR_IO;
+    *ret_host_root = mapped ? HOST_ROOT : 0;
     c = mapped ? USERS_ARE_MAPPED : USERS_STAY;
     if (write(ask[1], &c, 1) != 1 || read(tell[0], &c, 1) != 1)
         return err_set(err, ERR_IO, "process 1 of the sandbox is gone");
@@ -202,9 +224,10 @@ static int become_nobody(struct err *err)
 
 /* --- entering --------------------------------------------------------------------------------- */
 
-static int enter_namespaces(const struct sandbox *s, struct err *err)
+static int enter_namespaces(const struct sandbox *s, uid_t *ret_host_root, struct err *err)
 {
     bool root = geteuid() == 0;
+    uid_t counted = COUNTED_BASE + (uid_t)getpid();
     char path[1024];
     pid_t pid;
 
@@ -215,8 +238,8 @@ static int enter_namespaces(const struct sandbox *s, struct err *err)
     if (view_enter(path, err) < 0)
         return -ERR_IO;
     if (root)
-        return become_nobody(err);
-    if (fork_following(&pid, err) < 0)
+        return become_nobody(s, counted, ret_host_root, err);
+    if (view_lock(err) < 0 || fork_following(&pid, err) < 0)
         return -ERR_IO;
     if (pid > 0)
         end_as(pid);
@@ -225,9 +248,11 @@ static int enter_namespaces(const struct sandbox *s, struct err *err)
 
 int sandbox_enter(const struct sandbox *s, enum sandbox_level level, struct err *err)
 {
+    uid_t host_root = RIGHTS_NO_ROOT;
+
     (void)write_text("/proc/self/oom_score_adj",
                      "1000"); /* the first to go where memory runs out */
-    if (level == SANDBOX_WHOLE && enter_namespaces(s, err) < 0)
+    if (level == SANDBOX_WHOLE && enter_namespaces(s, &host_root, err) < 0)
         return -ERR_IO;
-    return rights_drop(s, err);
+    return rights_drop(s, host_root, err);
 }

@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <mntent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -127,7 +130,11 @@ static int make_devices(const struct view *v)
         if (fd < 0)
             return -1;
         close(fd);
-        if (mount(from.s, p.s, NULL, MS_BIND, NULL) < 0)
+        /* The host's own node. Read-only, what is written to it still goes through, but its mode
+         * and owner stay. */
+        if (mount(from.s, p.s, NULL, MS_BIND, NULL) < 0 ||
+            mount(NULL, p.s, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NOEXEC, NULL) <
+                0)
             return -1;
     }
     for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
@@ -293,5 +300,19 @@ int view_enter(const char *root, struct err *err)
     if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
         chdir("/") < 0)
         return err_errno(err, errno, "make '%s' the root", root);
+    return 0;
+}
+
+int view_lock(struct err *err)
+{
+    struct statfs fs;
+
+    if (statfs("/proc", &fs) < 0)
+        return errno == ENOENT ? 0 : err_errno(err, errno, "look at '/proc'");
+    if (fs.f_type != PROC_SUPER_MAGIC || fs.f_flags & ST_RDONLY)
+        return 0; /* there is none, or the host's own as the view shows it */
+    if (mount(NULL, "/proc", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOEXEC | VIEW_FLAGS,
+              NULL) < 0)
+        return err_errno(err, errno, "lock '/proc'");
     return 0;
 }

@@ -13,4 +13,9 @@ int view_build(const struct sandbox *s, char *ret_root, unsigned long size, stru
 /* By process 1 of a new pid namespace: its own /proc, then this root becomes the root. */
 int view_enter(const char *root, struct err *err);
 
+/* Make its /proc read-only: once users are mapped, before the checker starts. What /proc shows of
+ * the machine belongs to users whom the checker may have power over: their files must not change
+ * mode or owner. */
+int view_lock(struct err *err);
+
 #endif

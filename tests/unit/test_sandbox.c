@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -230,6 +231,55 @@ static void test_the_kernel_is_out_of_reach(void **state)
     }
 }
 
+/* The nodes in /dev are the host's own, and so is what /proc shows: looked at, not changed. */
+static void test_what_it_shares_with_the_host_stays(void **state)
+{
+    static const char *const paths[] = {"/dev/full", "/dev/null", "/proc/devices", "/proc/1/stat"};
+    struct stat before, after;
+    char command[200];
+
+    need_namespaces(state);
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        struct hook_result r;
+
+        assert_int_equal(stat(paths[i], &before), 0);
+        snprintf(command, sizeof command, "chmod +x %s || chown 1234 %s || touch -d 2001-01-01 %s",
+                 paths[i], paths[i], paths[i]);
+        r = run(state, command);
+        assert_int_equal(stat(paths[i], &after), 0);
+        if (chmod(paths[i], before.st_mode & 07777) < 0 && before.st_mode != after.st_mode)
+            print_message("'%s' could not be mended\n", paths[i]);
+        if (r.good || before.st_mode != after.st_mode || before.st_uid != after.st_uid)
+            fail_msg("'%s' was changed", paths[i]);
+    }
+    assert_true(run(state, "echo x >/dev/null && head -c 1 /dev/zero >/dev/null").good);
+}
+
+/* One count for all users that it can become, and the kernel's exception for root not for it. */
+static void test_its_processes_are_counted_whoever_they_are(void **state)
+{
+    static const char command[] = "python3 -c '\n"
+                                  "import os, time\n"
+                                  "n = 0\n"
+                                  "for user in (0, 1000, 1001, 1):\n"
+                                  "    if os.fork() == 0:\n"
+                                  "        try:\n"
+                                  "            os.setresuid(user, user, user)\n"
+                                  "            for i in range(40):\n"
+                                  "                if os.fork() == 0: time.sleep(60)\n"
+                                  "        finally:\n"
+                                  "            time.sleep(60)\n"
+                                  "    time.sleep(0.5)\n"
+                                  "' 2>/dev/null & sleep 4; ls -d /proc/[0-9]* | wc -l";
+    struct hook_result r;
+
+    if (geteuid() != 0)
+        skip();
+    need_namespaces(state);
+    r = run(state, command);
+    assert_in_range(atoi(r.output), 40, 64 + 5);
+}
+
 static void test_forks_without_end_end(void **state)
 {
     struct timespec a, b;
@@ -332,6 +382,8 @@ int main(void)
         T(test_no_network_and_no_neighbours),
         T(test_it_may_serve_itself),
         T(test_the_kernel_is_out_of_reach),
+        T(test_what_it_shares_with_the_host_stays),
+        T(test_its_processes_are_counted_whoever_they_are),
         T(test_forks_without_end_end),
         T(test_memory_is_bounded),
         T(test_without_being_root),
