@@ -308,19 +308,31 @@ static int answer(struct cli_parse *p)
     return 0;
 }
 
+/* Also of what a handler flushed itself, and nobody asked how that went. */
+static int end_output(struct err *err)
+{
+    bool failed = ferror(stdout);
+
+    errno = 0;
+    if (fflush(stdout) != 0 || failed)
+        return err_errno(err, errno ? errno : EIO, "write standard output");
+    return 0;
+}
+
 int cli_main(const struct cli_program *program, int argc, char **argv)
 {
     struct cli cli = {.program = program, .json = wants_json(argc, argv)};
     struct err err = {0};
     struct cli_parse p = {.cli = &cli, .argc = argc, .argv = argv, .at = 1, .err = &err};
-    int r = parse(&p);
+    int written, r = parse(&p);
 
     if (r == 0)
         r = check_tellable(&p);
     if (r == 0)
         r = answer(&p);
-    if (fflush(stdout) != 0 && r == 0)
-        r = err_errno(&err, errno, "write standard output");
+    written = end_output(r == 0 ? &err : NULL);
+    if (r == 0)
+        r = written;
     if (r == 0)
         return cli.exit_status;
     if (err.code == ERR_OK)

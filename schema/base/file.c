@@ -133,8 +133,11 @@ int file_write_durable(const char *path, const void *data, size_t len, mode_t mo
     char *tmp = NULL;
     _cleanup_(close_p)
     int fd = -1;
+    struct stat st;
     int r;
 
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INVALID, "write '%s': '%s' is not a regular file", path, path);
     if (asprintf(&tmp, "%s.XXXXXX", path) < 0) {
         tmp = NULL;
         return err_set(err, ERR_NOMEM, "out of memory");

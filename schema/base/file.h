@@ -22,8 +22,8 @@ int file_read_secret(const char *path, struct buf *ret, struct err *err);
 /* One line of such a file (a token, a passphrase): at most cap-1 bytes, no newline kept. */
 int file_read_secret_line(const char *path, char *ret, size_t cap, struct err *err);
 
-/* Replace path by these bytes, atomically and durably. An existing link is replaced, not followed.
- */
+/* Replace path by these bytes, atomically and durably. An existing link is replaced, not followed;
+ * a device, pipe or socket, or a link to one, is left as it is: ERR_INVALID. */
 int file_write_durable(const char *path, const void *data, size_t len, mode_t mode,
                        struct err *err);
 

@@ -120,6 +120,36 @@ static void test_remove_tree_does_not_follow_links(void **state)
     assert_int_equal(file_remove_tree(keep, &err), 0);
 }
 
+/* --svg=/dev/full, -o /dev/stdout: not to be replaced by a file. A link to a file is. */
+static void test_what_is_no_file_is_not_replaced(void **state)
+{
+    char dir[] = "/tmp/fb-base-XXXXXX";
+    struct err err = {0};
+    struct stat st;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    _cleanup_(free_p)
+    char *fifo = path_join(dir, "fifo");
+    _cleanup_(free_p)
+    char *out = path_join(dir, "stdout");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(symlink("/dev/null", out), 0);
+    assert_int_equal(file_write_durable(fifo, "x", 1, 0644, &err), -ERR_INVALID);
+    assert_non_null(strstr(err.msg, "fifo' is not a regular file"));
+    assert_int_equal(file_write_durable(out, "x", 1, 0644, &err), -ERR_INVALID);
+    assert_int_equal(lstat(fifo, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(lstat(out, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_int_equal(unlink(out), 0);
+    assert_int_equal(symlink("nowhere", out), 0);
+    assert_int_equal(file_write_durable(out, "x", 1, 0644, &err), 0);
+    assert_int_equal(lstat(out, &st), 0);
+    assert_true(S_ISREG(st.st_mode));
+    assert_int_equal(file_remove_tree(dir, &err), 0);
+}
+
 static void test_hex_and_hash(void **state)
 {
     char h[65];
@@ -167,6 +197,7 @@ int main(void)
         cmocka_unit_test(test_buf_never_passes_its_cap),
         cmocka_unit_test(test_file_round_trip_and_secrets),
         cmocka_unit_test(test_remove_tree_does_not_follow_links),
+        cmocka_unit_test(test_what_is_no_file_is_not_replaced),
         cmocka_unit_test(test_hex_and_hash),
         cmocka_unit_test(test_utc),
     };
