@@ -1,4 +1,5 @@
 /* firebreak-sim: rollouts of millions of devices, played against the real gate. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -119,8 +120,7 @@ static int run_row(const struct cli *cli, struct request *q, const struct table_
     table_print(stdout, &row, targets);
     if (targets)
         table_print_missed(stdout, &row, targets);
-    fflush(stdout);
-    return 0;
+    return fflush(stdout) == EOF ? err_errno(err, errno, "write standard output") : 0;
 }
 
 static int run_other(const struct cli *cli, struct request *q, struct table_job job,
