@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "sandbox/alias.h"
 
 #define VIEW_PATH_MAX   1024
 #define VIEW_MOUNTS_MAX 256
@@ -232,6 +233,23 @@ static int show_mounts(struct view *v, struct err *err)
     return 0;
 }
 
+/* No other way to what is hidden. */
+static int hide_aliases(const struct view *v, struct err *err)
+{
+    struct alias aliases[ALIAS_MAX];
+    int n = alias_find(v->hidden, aliases, err);
+    struct place p;
+
+    for (int i = 0; i < n; i++) {
+        const struct alias alias = aliases[i];
+
+        if (access(at(&p, v->root, alias.path), F_OK) == 0 &&
+            mount("firebreak", p.s, "tmpfs", VIEW_FLAGS, "size=1m,mode=0755") < 0)
+            return err_errno(err, errno, "hide '%s'", alias.path);
+    }
+    return n < 0 ? n : 0;
+}
+
 /* An empty directory instead of the agent's own, and in it the one that is to be seen. */
 static int show_release(const struct view *v, struct err *err)
 {
@@ -274,7 +292,7 @@ int view_build(const struct sandbox *s, char *ret_root, unsigned long size, stru
     if (snprintf(v.root, sizeof v.root, "%s/root", v.workspace) >= (int)sizeof v.root ||
         strlen(v.root) >= size || mkdir(v.root, 0755) < 0)
         return err_errno(err, errno, "make '%s/root'", v.workspace);
-    if (show_mounts(&v, err) < 0 || show_release(&v, err) < 0)
+    if (show_mounts(&v, err) < 0 || hide_aliases(&v, err) < 0 || show_release(&v, err) < 0)
         return -ERR_IO;
     if (make_devices(&v) < 0 || hide(&v, "/run") < 0)
         return err_errno(err, errno, "make devices");

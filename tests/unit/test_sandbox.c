@@ -4,8 +4,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -130,6 +132,56 @@ static void test_sees_the_release_and_not_the_state(void **state)
                    "echo x >$FIREBREAK_DIR/rules.conf; echo x >$FIREBREAK_DIR/new; exit 0");
     assert_int_equal(strncmp(r.output, "abcchannels\n", 12), 0);
     assert_non_null(strstr(r.output, "Read-only file system"));
+}
+
+/* In a mount namespace of its own: exits with what `check` says. */
+static int in_own_mounts(void **state, int (*check)(void **state))
+{
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0)
+        _exit(unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0
+                  ? 77
+                  : check(state));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* The state directory is a folder of a data partition that is mounted elsewhere, too: all of it,
+ * the folder by itself, and below a name that mountinfo escapes. */
+static int sees_no_alias(void **state)
+{
+    const struct place *p = place_of(state);
+    char data[300], other[300], command[1700];
+    struct hook_result r;
+
+    snprintf(data, sizeof data, "%s/data", (char *)*state);
+    snprintf(other, sizeof other, "%s/an other", (char *)*state);
+    if (mkdir(data, 0755) < 0 || mkdir(other, 0755) < 0 ||
+        mount(*state, data, NULL, MS_BIND, NULL) < 0 ||
+        mount(p->state, other, NULL, MS_BIND, NULL) < 0)
+        return 2;
+    snprintf(
+        command, sizeof command,
+        "ls '%s' >/dev/null && test -d '%s/state' && ! cat '%s/identity.json' '%s/identity.json' "
+        "'%s/state/identity.json' && cat $FIREBREAK_DIR/rules.conf",
+        other, data, p->state, other, data);
+    if (run_in(state, command, 60000, true, &r) < 0)
+        return 3;
+    return strstr(r.output, "secret") ? 4 : r.good && strstr(r.output, "abc") ? 0 : 5;
+}
+
+static void test_the_state_is_not_seen_elsewhere(void **state)
+{
+    int r;
+
+    need_namespaces(state);
+    r = in_own_mounts(state, sees_no_alias);
+    if (r == 77)
+        skip();
+    assert_int_equal(r, 0);
 }
 
 static void test_what_it_writes_is_thrown_away(void **state)
@@ -377,6 +429,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_what_an_end_means),
         T(test_sees_the_release_and_not_the_state),
+        T(test_the_state_is_not_seen_elsewhere),
         T(test_what_it_writes_is_thrown_away),
         T(test_the_disk_it_may_fill_is_small),
         T(test_no_network_and_no_neighbours),
