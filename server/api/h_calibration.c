@@ -39,6 +39,9 @@ static int read_request(const struct request *rq, json_t **ret_body, struct cali
     int r = jsonx_parse(rq->body, rq->body_len, REQUEST_MAX, ret_body, err);
 
     *ret = (struct calibrate_request){.who = &rq->who, .channel = rq->params[0]};
+    /* every member has a default, so that the ones that are asked for do not find this out */
+    if (r == 0 && !json_is_object(*ret_body))
+        r = err_set(err, ERR_INVALID, "request is not an object");
     if (r == 0 && jsonx_has(*ret_body, "policy"))
         r = jsonx_string(*ret_body, "request", "policy", 64, &ret->policy, err);
     for (size_t i = 0; r == 0 && i < sizeof numbers / sizeof *numbers; i++)

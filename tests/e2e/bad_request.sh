@@ -53,13 +53,14 @@ from byhand import *
 C = "/api/v1/channels/crs"
 ROUTES = [("GET", "/metrics", "viewer"), ("GET", "/api/v1/overview", "viewer"), ("GET", "/api/v1/policies", "viewer"), ("GET", C + "/releases", "viewer"),
           ("GET", C + "/content-metadata", "viewer"), ("GET", C + "/rollout", "viewer"), ("GET", C + "/explain", "viewer"),
-          ("GET", C + "/rollouts/1.0/record", "viewer"),
+          ("GET", C + "/rollouts/1.0/record", "viewer"), ("GET", C + "/calibration", "viewer"),
+          ("POST", C + "/calibration", "releaser"), ("POST", C + "/calibration/stop", "releaser"), ("POST", "/api/v1/devices/exclusions", "approver"),
           ("GET", "/api/v1/audit", "viewer"), ("POST", "/api/v1/blobs/missing", "releaser"),
           ("PUT", "/api/v1/blobs/" + "0" * 64, "releaser"), ("POST", C + "/releases", "releaser"),
           ("POST", C + "/rollouts", "releaser"), ("POST", C + "/halt", "releaser"), ("POST", C + "/promote", "releaser"),
           ("POST", "/api/v1/enrolment-tokens", "admin"), ("POST", "/api/v1/operators", "admin")]
 RANKS = ["viewer", "releaser", "approver-1", "admin"]
-PLACES = {"viewer": 0, "releaser": 1, "admin": 3}
+PLACES = {"viewer": 0, "releaser": 1, "approver": 2, "admin": 3}
 for method, path, needed in ROUTES:
     body = None if method == "GET" else b"{}"
     refused(f"{path} without a token", ask(method, path, body), 401, "unauthorised", f"with role {needed}", "--token-file")
@@ -88,7 +89,8 @@ CAPS = {("GET", "/"): NONE, ("GET", "/healthz"): NONE, ("GET", "/metrics"): NONE
         ("GET", C + "/explain"): NONE, ("GET", C + "/rollouts/1.0/record"): NONE, ("GET", "/api/v1/audit"): NONE, ("POST", "/api/v1/enrol"): 4096,
         ("POST", "/api/v1/checkin"): 65536, ("POST", "/api/v1/blobs/missing"): 1200000, ("POST", C + "/rollouts"): 4096,
         ("POST", C + "/halt"): 4096, ("POST", C + "/promote"): 4096, ("POST", "/api/v1/enrolment-tokens"): 4096,
-        ("POST", "/api/v1/operators"): 4096, ("PUT", "/api/v1/blobs/" + "0" * 64): 1 << 26}
+        ("GET", C + "/calibration"): NONE, ("POST", C + "/calibration"): 4096, ("POST", C + "/calibration/stop"): 4096,
+        ("POST", "/api/v1/devices/exclusions"): 4096, ("POST", "/api/v1/operators"): 4096, ("PUT", "/api/v1/blobs/" + "0" * 64): 1 << 26}
 for (method, path), cap in CAPS.items():
     detail = f"longer than {cap} bytes" if cap else "takes no body"
     head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {A}\r\nConnection: close\r\n"
@@ -103,8 +105,8 @@ if (answer := ask("POST", "/api/v1/checkin", b" " * 8_000_000, chunked=True)) is
 refused("a release", raw(f"POST {C}/releases HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {A}\r\nContent-Length: 99999999\r\n\r\n".encode()),
         413, "too-large")
 # JSON where people write
-for path in ("/rollouts", "/halt", "/promote", "/releases"):
-    for what, body in {"nothing": b"", "garbage": b"\xff\x00", "deep": b"[" * 3000, "no object": b"[]", "numbers": b'{"version":1}'}.items():
+for path in ("/rollouts", "/halt", "/promote", "/releases", "/calibration"):
+    for what, body in {"nothing": b"", "garbage": b"\xff\x00", "deep": b"[" * 3000, "no object": b"[]", "null": b"null", "numbers": b'{"version":1,"rounds":"1"}'}.items():
         refused(f"{path}: {what}", ask("POST", C + path, body, A), 400, "invalid")
 refused("halt without a reason", ask("POST", C + "/halt", {"version": "1.0"}, A), 404, "not-found", "no rollout")
 PY
