@@ -3,8 +3,8 @@
  *
  *   {"_type": "firebreak-plan", "format": 1, "channel", "serial",
  *    "baseline": {"digest", "version"} | null,
- *    "rollouts": [{"digest", "version", "sequence", "state", "stage_ppm",
- *                  "cohorts": [{"name", "stage_ppm", "halted"}]}],
+ *    "rollouts": [{"digest", "version", "sequence", "state", "stage_ppm", "ask_ppm"?,
+ *                  "cohorts": [{"name", "stage_ppm", "ask_ppm"?, "halted"}]}],
  *    "recalled": [{"digest", "cohorts": [names]}],
  *    "lifted": [{"digest"}], "permit_keys": [key objects], "checkin_ms", "tick_ms"}
  */
@@ -288,6 +288,13 @@ void plan_free(struct plan *p)
 
 /* --- writing; a list is put into its parent first, and filled there --- */
 
+/* A share that nothing asks for any more. Older endpoints refuse a plan without it, and with the
+ * plan its recalls: it is written for them, and not read. */
+static int write_ask(json_t *o, struct err *err)
+{
+    return field_set(o, "ask_ppm", json_integer(PPM), err);
+}
+
 static int write_rollout(const struct plan_rollout *ro, json_t *o, struct err *err)
 {
     json_t *list = json_array();
@@ -295,12 +302,16 @@ static int write_rollout(const struct plan_rollout *ro, json_t *o, struct err *e
 
     if (r == 0)
         r = field_write(o, "plan: rollouts", rollout_fields, ro, err);
+    if (r == 0)
+        r = write_ask(o, err);
     for (size_t i = 0; r == 0 && i < ro->n_cohorts; i++) {
         json_t *c = json_object();
 
         r = field_append(list, c, err);
         if (r == 0)
             r = field_write(c, "plan: cohorts", cohort_fields, &ro->cohorts[i], err);
+        if (r == 0)
+            r = write_ask(c, err);
     }
     return r;
 }

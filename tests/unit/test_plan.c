@@ -20,11 +20,11 @@ static const char golden[] =
     "{\"_type\":\"firebreak-plan\",\"format\":1,\"channel\":\"crs\",\"serial\":4,"
     "\"baseline\":{\"digest\":\"" ONE "\",\"version\":\"1.0\"},"
     "\"rollouts\":[{\"digest\":\"" ONE "\",\"version\":\"1.0\",\"sequence\":1,"
-    "\"state\":\"paused\",\"stage_ppm\":1000000,\"cohorts\":[]},"
+    "\"state\":\"paused\",\"stage_ppm\":1000000,\"ask_ppm\":1000000,\"cohorts\":[]},"
     "{\"digest\":\"" TWO "\",\"version\":\"2.0\",\"sequence\":2,\"state\":\"running\","
-    "\"stage_ppm\":100000,\"cohorts\":["
-    "{\"name\":\"" UBUNTU "\",\"stage_ppm\":7,\"halted\":false},"
-    "{\"name\":\"linux-fedora-40\",\"stage_ppm\":9,\"halted\":true}]}],"
+    "\"stage_ppm\":100000,\"ask_ppm\":1000000,\"cohorts\":["
+    "{\"name\":\"" UBUNTU "\",\"stage_ppm\":7,\"ask_ppm\":1000000,\"halted\":false},"
+    "{\"name\":\"linux-fedora-40\",\"stage_ppm\":9,\"ask_ppm\":1000000,\"halted\":true}]}],"
     "\"recalled\":[{\"digest\":\"" THREE "\",\"cohorts\":[]},"
     "{\"digest\":\"" TWO "\",\"cohorts\":[\"linux-fedora-40\"]}],"
     "\"lifted\":[{\"digest\":\"" THREE "\"}],\"permit_keys\":[" KEY "],"
@@ -94,6 +94,31 @@ static void test_dump_reads_back(void **state)
     assert_int_equal(plan_dump(p, &one, &err), -ERR_INVALID);
     buf_release(&one);
     buf_release(&two);
+}
+
+/* Endpoints that were built before `ask_ppm` went refuse a plan without it, its recalls too. */
+static void test_older_endpoints_can_read(void **state)
+{
+    _cleanup_(plan_free_p)
+    struct plan *p = parse(golden);
+    struct err err = {0};
+    struct buf text;
+
+    (void)state;
+    buf_init(&text, PLAN_MAX);
+    assert_int_equal(plan_dump(p, &text, &err), 0);
+    json_auto_t *o = json_loads(text.data, 0, NULL);
+    json_t *rollouts = json_object_get(o, "rollouts");
+
+    for (size_t i = 0; i < json_array_size(rollouts); i++) {
+        const json_t *ro = json_array_get(rollouts, i), *cohorts = json_object_get(ro, "cohorts");
+
+        assert_int_equal(json_integer_value(json_object_get(ro, "ask_ppm")), PPM);
+        for (size_t k = 0; k < json_array_size(cohorts); k++)
+            assert_int_equal(
+                json_integer_value(json_object_get(json_array_get(cohorts, k), "ask_ppm")), PPM);
+    }
+    buf_release(&text);
 }
 
 static void test_shares(void **state)
@@ -168,7 +193,7 @@ static void test_hostile(void **state)
         {"\"state\":\"paused\"", "\"state\":\"Paused\""},
         {"\"state\":\"paused\"", "\"state\":1"},
         {"\"stage_ppm\":1000000", "\"stage_ppm\":1000001"},
-        {"\"stage_ppm\":7,", "\"stage_ppm\":-1,"},
+        {"\"stage_ppm\":7,\"ask_ppm\":1000000,", "\"stage_ppm\":-1,"},
         {"\"sequence\":1,", "\"sequence\":2,"},
         {"\"digest\":\"" TWO "\",\"version\"", "\"digest\":\"" ONE "\",\"version\""},
         {"\"name\":\"linux-fedora-40\"", "\"name\":\"" UBUNTU "\""},
@@ -241,6 +266,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads_every_field),
         cmocka_unit_test(test_dump_reads_back),
+        cmocka_unit_test(test_older_endpoints_can_read),
         cmocka_unit_test(test_shares),
         cmocka_unit_test(test_candidate_by_state),
         cmocka_unit_test(test_candidate_by_cohort_and_recall),
