@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "pacing.h"
 
-#define GROUND_ROWS       256 /* builds that are told apart; those beyond share the last row */
+#define GROUND_ROWS       256 /* builds that are told apart at once; others share the last row */
 #define GROUND_PENDING    128 /* more than the room of any build that is still new */
 #define GROUND_WAIT_MS    (INT64_C(3600) * 1000)
 #define GROUND_NOT_IN_ROW (-1)
@@ -38,15 +38,36 @@ void ground_free(struct ground *g)
     free(g);
 }
 
-static int row_of(struct ground *g, const char *cohort)
+static int find_row(const struct ground *g, const char *cohort)
 {
     for (int i = 0; i < g->n; i++)
         if (strcmp(g->rows[i].cohort, cohort) == 0)
             return i;
-    if (g->n == GROUND_ROWS)
+    return -1;
+}
+
+/* A row for a build that has none: a new one, or one that nobody stands in; -1. */
+static int row_for(struct ground *g)
+{
+    if (g->n < GROUND_ROWS)
+        return g->n++;
+    for (int i = 0; i < g->n; i++)
+        if (g->rows[i].settled == 0 && g->rows[i].n_pending == 0)
+            return i;
+    return -1;
+}
+
+static int row_of(struct ground *g, const char *cohort)
+{
+    int i = find_row(g, cohort);
+
+    if (i >= 0)
+        return i;
+    i = row_for(g);
+    if (i < 0)
         return GROUND_ROWS - 1;
-    memcpy(g->rows[g->n].cohort, cohort, COHORT_NAME_MAX);
-    return g->n++;
+    memcpy(g->rows[i].cohort, cohort, COHORT_NAME_MAX);
+    return i;
 }
 
 void ground_follow(struct ground *g, const struct fleet *f, const char *channel,
@@ -131,7 +152,8 @@ void ground_grant(struct ground *g, const struct device *d, int64_t boot_ms)
 {
     struct ground_row *r = &g->rows[row_of(g, d->cohort)];
 
-    forget(r, d->index);
+    for (int i = 0; i < g->n; i++) /* whatever build it said before */
+        forget(&g->rows[i], d->index);
     if (r->n_pending == GROUND_PENDING)
         return; /* known ground */
     r->pending[r->n_pending].device = d->index;

@@ -147,14 +147,39 @@ static void a_device_changes_its_build(void **state)
     assert_int_equal(ask(w, N / 2, N), N / 2);
 }
 
+static void is_of(struct world *w, int i, const char *cohort)
+{
+    strcpy(fleet_at(w->fleet, i)->cohort, cohort);
+}
+
+/* One that claims another build each time takes the rows of none: those first seen later are told
+ * apart as before. */
+static void claimed_builds_fill_no_table(void **state)
+{
+    struct world *w = *state;
+
+    for (int i = 0; i < 300; i++) {
+        char cohort[COHORT_NAME_MAX];
+
+        snprintf(cohort, sizeof cohort, "linux-claimed-%d-x86_64", i);
+        is_of(w, 0, cohort);
+        assert_int_equal(ask(w, 0, 1), 1);
+    }
+    for (int i = 1; i < N; i++)
+        is_of(w, i, i < N / 2 ? "linux-new-x86_64" : "linux-newer-x86_64");
+    for (int i = 1; i < 151; i++)
+        say(w, i, BASE, "");
+    assert_int_equal(ask(w, 151, N / 2), N / 2 - 151);
+    assert_int_equal(ask(w, N / 2, N), 4);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(who_comes_back_makes_room),
-        T(who_does_not_stops_it),
-        T(another_baseline_is_new_everywhere),
-        T(a_device_changes_its_build),
+        T(who_comes_back_makes_room),          T(who_does_not_stops_it),
+        T(another_baseline_is_new_everywhere), T(a_device_changes_its_build),
+        T(claimed_builds_fill_no_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
