@@ -244,6 +244,19 @@ static void acknowledge(struct flight *f, struct arm *m)
     }
 }
 
+/* This check-in's events are not the device's past yet. */
+static bool tells_consumer_crash(const struct hearing *h)
+{
+    for (size_t i = 0; i < h->checkin->n_events; i++) {
+        const struct event *e = &h->checkin->events[i];
+
+        if (h->fresh[i] && e->kind == EVENT_CRASH && !e->blamed &&
+            strcmp(e->cause, "consumer") == 0)
+            return true;
+    }
+    return false;
+}
+
 static void hear_ready(struct flight *f, struct arm *m, const struct device *d,
                        const struct hearing *h)
 {
@@ -258,7 +271,7 @@ static void hear_ready(struct flight *f, struct arm *m, const struct device *d,
         return;
     if (m->first_ready < 0) {
         m->first_ready = (int32_t)f->tick;
-        m->steady = was_steady(d, h->wall_ms);
+        m->steady = was_steady(d, h->wall_ms) && !tells_consumer_crash(h);
         flight_watch_staged(m, d, h);
     }
     if (m->ready_tick != f->tick) {

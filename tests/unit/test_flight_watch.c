@@ -320,6 +320,26 @@ static void the_lately_crashed_are_left_out(void **state)
 }
 
 /* A device that says only that it is there, by asking again, is not silent. */
+/* Also of a crash that comes with the check-in in which a device is ready for the first time. */
+static void who_crashed_before_it_staged_is_no_witness(void **state)
+{
+    struct policy p;
+    struct world *w;
+
+    (void)state;
+    policy_of_test(&p);
+    w = world_new(1, &p);
+    say(w, EVENT_CRASH, OLD, "consumer");
+    check_in(w, 0, false);
+    check_in(w, 1, false);
+    say(w, EVENT_CRASH, OLD, "unclean-boot"); /* not its consumer's doing */
+    check_in(w, 2, false);
+    assert_false(w->flight->arms.rows[0].steady);
+    assert_true(w->flight->arms.rows[1].steady);
+    assert_true(w->flight->arms.rows[2].steady);
+    world_free(w);
+}
+
 static void asking_again_is_a_sign_of_life(void **state)
 {
     const struct life calm = {0};
@@ -515,6 +535,7 @@ int main(void)
         cmocka_unit_test(marks_are_reset_in_both_arms),
         cmocka_unit_test(goodbyes_are_no_silence),
         cmocka_unit_test(the_lately_crashed_are_left_out),
+        cmocka_unit_test(who_crashed_before_it_staged_is_no_witness),
         cmocka_unit_test(asking_again_is_a_sign_of_life),
         cmocka_unit_test(newcomers_stand_apart),
         cmocka_unit_test(holding_is_no_trial),
