@@ -315,6 +315,11 @@ static const char *cohort_fault(const struct cohort_facts *f, char *ret, size_t 
         {f->healthy + f->excused + f->overdue > f->admitted,
          "more are healthy, excused and overdue than were admitted"},
         {f->canary_admitted > f->admitted, "more canaries were admitted than devices"},
+        {f->heard > f->admitted, "more treated devices were heard than were admitted"},
+        {f->soaking > f->admitted, "more devices soak than were admitted"},
+        {f->booted > f->admitted, "more devices booted on it than were admitted"},
+        {f->healthy_slow > f->healthy, "more devices were healthy before than are"},
+        {f->canary_away > f->away, "more canaries are away than devices"},
         {f->control_crashes > f->controls, "more controls crashed than there were"},
     };
 

@@ -5,7 +5,7 @@
  *   topology  {"os": [names], "cohorts": [{"name", "os", "size"}], "canary"}
  *   facts     {"now_ms", "tick", "cohorts": {name: {...}}, "batches": [{...}], "late": [cohorts],
  *              "silent_controls", "tick_controls", "silent_groups", "groups", "pace_ppm", "person",
- *              "hears"}
+ *              "hears", "early_boot"}
  *   decision  {"verdict", "stands", "ring", "reasons": [...], "admit": {...}, "admit_fleet",
  *              "admit_canary", "tick_ms"}
  *

@@ -381,6 +381,39 @@ static void all_members_of_facts_are_written_down(void **state)
     "\"size\": 6000}]}\n"
 #define GOOD LINE("5", "SF", "4", "0", "300", "0", "4")
 
+/* Whatever the gate refuses of a cohort has words. */
+static void faults_of_a_cohort_are_named(void **state)
+{
+    static const struct cohort_facts faults[] = {{.admitted = 1, .healthy = 1, .overdue = 1},
+                                                 {.canary_admitted = 1},
+                                                 {.heard = 1},
+                                                 {.healthy_slow = 1},
+                                                 {.soaking = 1},
+                                                 {.booted = 1},
+                                                 {.canary_away = 1},
+                                                 {.control_crashes = 1},
+                                                 {.ready = -1},
+                                                 {.late = (int64_t)GATE_MAX_DEVICES + 1}};
+    struct topology t = {
+        .n_os = 1, .os = {"linux"}, .n_cohorts = 1, .cohorts = {{.name = "a", .size = 100}}};
+    struct rollout *r = calloc(1, sizeof *r);
+    struct rollout_decision d;
+    struct policy p;
+    char why[200];
+
+    (void)state;
+    policy_of("standard", &p);
+    assert_int_equal(rollout_init(r, &p, &t, 0, why, sizeof why), 0);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct rollout_facts f = {.cohorts = {faults[i]}};
+
+        assert_int_equal(rollout_tick(r, &f, &d), -1);
+        if (!facts_find_fault(&f, &t, why, sizeof why))
+            fail_msg("fault %zu has no words", i);
+    }
+    free(r);
+}
+
 static const struct {
     const char *text, *says;
 } bad[] = {
@@ -516,6 +549,7 @@ int main(void)
         cmocka_unit_test(whole_rollouts_come_out_as_they_were),
         cmocka_unit_test(a_record_that_was_cut_off_is_refused),
         cmocka_unit_test(all_members_of_facts_are_written_down),
+        cmocka_unit_test(faults_of_a_cohort_are_named),
         cmocka_unit_test(bad_lines_are_refused_with_line_and_reason),
         cmocka_unit_test(caps_hold),
     };
