@@ -387,7 +387,6 @@ static void facts_admitted(struct reading *r, const json_t *cohorts)
 static int take_facts(struct reading *r, json_t *o, struct err *err)
 {
     struct record_tick *ret = r->ret;
-    char why[160];
     int e;
 
     if (r->facts || ret->facts.f.n_batches > 0 || ret->decided.given)
@@ -401,8 +400,6 @@ static int take_facts(struct reading *r, json_t *o, struct err *err)
     if (e < 0)
         return e;
     facts_admitted(r, json_object_get(o, "cohorts"));
-    if (facts_find_fault(&ret->facts.f, &r->rollout->topology, why, sizeof why))
-        return err_set(err, ERR_INVALID, "facts: %s", why);
     r->facts = true;
     return 0;
 }
@@ -524,8 +521,14 @@ static int end_of_file(const struct record *r, struct err *err)
                    r->what, (long long)r->lines.line, (long long)r->tick);
 }
 
+/* Its facts come first, but a batch may have told since how many were admitted. */
 static int end_of_tick(const struct reading *r, struct err *err)
 {
+    char why[160];
+
+    if (r->facts && facts_find_fault(&r->ret->facts.f, &r->rollout->topology, why, sizeof why))
+        return err_set(err, ERR_INVALID, "%s: line %lld: facts: %s", r->record->what,
+                       (long long)r->ret->line, why);
     if (!r->record->head.whole || r->facts)
         return 1;
     return err_set(err, ERR_INVALID, "%s: line %lld: tick %lld has no facts", r->record->what,

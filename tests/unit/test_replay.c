@@ -240,6 +240,24 @@ static void facts_by_hand_say_what_they_know(void **state)
     json_decref(lines);
 }
 
+/* Of the same tick: the facts come first, how many were admitted may come with a batch. */
+static void a_batch_may_say_what_its_facts_leave_out(void **state)
+{
+    int fd = file_of(HEAD "{\"tick\": 1, \"facts\": {\"cohorts\": {\"w-1\": {\"healthy\": 9, "
+                          "\"soaking\": 30}}}}\n" LINE("1", "SF", "4", "0", "300", "0", "40"));
+    struct policy p;
+    json_t *lines;
+    bool halted;
+    struct err err = {0};
+
+    (void)state;
+    policy_of("standard", &p);
+    if (replay(fd, &p, &lines, &halted, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_false(halted);
+    json_decref(lines);
+}
+
 /* --- whole rollouts --------------------------------------------------------------------------- */
 
 static int record_of(const char *scenario, int64_t fleet, const struct policy *p, uint64_t seed)
@@ -546,6 +564,7 @@ int main(void)
         cmocka_unit_test(metrics_of_the_policys_own_are_judged_where_it_asks),
         cmocka_unit_test(a_pause_ends_between_lines),
         cmocka_unit_test(facts_by_hand_say_what_they_know),
+        cmocka_unit_test(a_batch_may_say_what_its_facts_leave_out),
         cmocka_unit_test(whole_rollouts_come_out_as_they_were),
         cmocka_unit_test(a_record_that_was_cut_off_is_refused),
         cmocka_unit_test(all_members_of_facts_are_written_down),
