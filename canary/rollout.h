@@ -45,7 +45,7 @@ struct rollout_facts {
     bool hears; /* `heard` and `away` are counted. False in ticks stored before they were: then all
                    who are treated pass for heard, and nobody for away */
     int64_t pace_ppm;     /* what the manifest's pace allows by now, the fastest device's view; the
-                             canary     ring is exempt, as its devices are */
+                             canary ring is exempt, as its devices are */
     bool early_boot;      /* the manifest's: rings bake in boots, too */
     bool person_promotes; /* a person (or two) said go on: acts once. Where too many treated devices
                              stay unacknowledged it accepts those and the ring goes on; else it

@@ -14,9 +14,9 @@
 
 /*
  * A policy file is one JSON object; canary/policies/README.md lists its fields. To add one: a field
- * of struct policy, a row in policy_fields (or ring_fields), its rules in policy.c, a line in the
- * README. What a file
- * leaves out is as in the standard policy; an unknown field is refused.
+ * of struct policy, a row in policy_fields (or ring_fields, metric_fields), its rules in policy.c,
+ * a line in the README. What a file leaves out is as in the standard policy; an unknown field is
+ * refused.
  */
 
 #define POLICY_FILE_MAX 65536
