@@ -66,8 +66,9 @@ export class Server {
     if (!this.http.listening) {
       return;
     }
+    const closed = once(this.http, 'close');
+    this.http.close(); // first: a connection taken after the others were closed would be waited for
     this.http.closeAllConnections();
-    this.http.close();
-    await once(this.http, 'close');
+    await closed;
   }
 }
