@@ -227,7 +227,8 @@ static void a_flaky_control_counts_once(void **state)
     assert_int_equal(e.control_crashes, 1);
 }
 
-/* Two failures on one platform, once enough others do well: that platform alone is stopped. */
+/* Failures on one platform, once enough others do well: that platform alone is stopped. By two of
+ * them, or the first where the draw let only that one in. */
 static void one_platform_is_halted_alone(void **state)
 {
     struct story *y = *state;
@@ -258,7 +259,7 @@ static void one_platform_is_halted_alone(void **state)
         }
         tick(y, applies);
     }
-    assert_int_equal(failed, 2);
+    assert_in_range(failed, 1, 2);
     site_state_is(y->site, "complete");
     assert_true(plan_recalls(y->site->repo.plan, digest(y, 1), "linux-bad"));
     assert_false(plan_recalls(y->site->repo.plan, digest(y, 1), "linux-debian-12"));
